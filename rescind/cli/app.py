@@ -24,6 +24,7 @@ from rescind.cli.init import init
 from rescind.cli.new_provider_command import new_provider
 from rescind.cli.options import WithWait
 from rescind.cli.submit import cancel, submit
+from rescind.cli.withdraw_command import withdraw
 from rescind.errors import messages
 from rescind.errors.exit_statuses import INTERRUPTED, PIPE_CLOSED
 
@@ -88,7 +89,7 @@ app.command()(show.show)
 app.command("list")(show.list_)
 app.command()(group_commands.groups)
 app.command()(show.retry)
-app.command()(show.withdraw)
+app.command()(withdraw)
 app.command()(show.release)
 app.command()(show.skip)
 app.command()(show.actions)
@@ -109,6 +110,7 @@ app.command()(admin.env)
 app.command()(admin.doctor)
 app.command()(admin.migrate)
 app.command()(admin.prune)
+app.command()(admin.reconcile)
 app.command("seal-key")(admin.seal_key)
 app.add_typer(plan_commands.app)
 app.add_typer(schedule.app)

@@ -28,6 +28,7 @@ from rescind.operations.credential_checks import credential_checks
 from rescind.operations.findings import Check, Level, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.next_step import Step, next_step, standing_of
+from rescind.operations.replica_check import replica_checks
 from rescind.operations.schedule_checks import schedule_checks
 from rescind.operations.template_checks import template_checks
 from rescind.operations.webhook_checks import webhook_checks
@@ -126,6 +127,10 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             without_password(chosen.database),
             f"{DEFAULT}: SQLite in RESCIND_HOME",
         ),
+        "RESCIND_DATABASE_REPLICA_URL": (
+            without_password(chosen.replica) if chosen.replica else "none",
+            DEFAULT,
+        ),
         "RESCIND_ACCOUNTS": (str(chosen.accounts.resolve()), DEFAULT),
         "RESCIND_API_TOKENS": (
             "***" if tokens else "none: `rescind up` makes one",
@@ -211,6 +216,7 @@ def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
         yield Check("ledger", Level.WRONG, str(error), error.problem)
     else:
         yield from ledger_checks(engine, seal)
+        yield from replica_checks(chosen, engine)
 
 
 def _providers() -> Iterator[Check]:

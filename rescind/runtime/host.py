@@ -67,7 +67,9 @@ class Host:
         self._thread.start()
         self._watchdog = Watchdog(self._watched, _end)
         self._sign_of_life = SignOfLife(
-            here.redis, self._executor.load, lambda: self._busy_for("sweep")
+            here.redis,
+            self._executor.load,
+            sweeping_for=lambda: self._busy_for("sweep"),
         )
 
     def notify(self, job: str) -> None:
@@ -160,6 +162,11 @@ def host() -> Host:
             if shutdown_flag.stopping():
                 _hosts[0].stop()
         return _hosts[0]
+
+
+def has_started() -> bool:
+    """Whether this process has a host."""
+    return bool(_hosts)
 
 
 def stop() -> None:

@@ -30,6 +30,7 @@ from rescind.telemetry import heartbeat
 from rescind.telemetry.counter_metrics import of_calls, of_events, of_webhooks
 from rescind.telemetry.lane_metrics import LaneNow, is_faulty, of_lanes
 from rescind.telemetry.measured import Measured
+from rescind.telemetry.workable_backlog import workable_backlog
 from rescind.telemetry.worker_metrics import of_workers
 from rescind.telemetry.worker_records import records
 
@@ -52,12 +53,21 @@ def of_ledger(
     with reading(engine) as connection:
         events = event_totals(connection)
         calls = call_totals(connection)
-        lanes = _lanes(connection, events, accounts, now)
+        states = all_lanes(connection)
+        lanes = _lanes(connection, states, events, accounts, now)
         delivering = deliveries(connection)
         runs = latest_runs(connection)
+        # Without the accounts file, nobody knows what the rates allow.
+        workable = (
+            None
+            if accounts is None
+            else workable_backlog(connection, states, accounts, now)
+        )
     yield from of_events(events, sorted({one.lane[0] for one in lanes}))
     yield from of_calls(calls)
     yield from of_lanes(lanes, now)
+    if workable is not None:
+        yield "rescind_workable_backlog", (), workable
     yield from of_webhooks(events, delivering)
     yield from _runs(runs)
 
@@ -72,13 +82,14 @@ class _Counted:
 
 def _lanes(
     connection: Connection,
+    states: Mapping[Lane, LaneState],
     events: Iterable[Total],
     accounts: Accounts | None,
     now: datetime,
 ) -> list[LaneNow]:
     """Every lane of the ledger and the accounts file, sorted."""
     counted = _by_lane(events)
-    states, stalled = all_lanes(connection), stalled_lanes(connection)
+    stalled = stalled_lanes(connection)
     recent = lanes_with_outcomes(connection, now - RECENT)
     work = backlogs(connection, now, _most(counted))
     nothing = _Counted(0, {})

@@ -44,6 +44,13 @@ METRICS: dict[str, Kind] = {
         LANE,
         "Seconds that the oldest open cancellation that is due has waited; else 0.",
     ),
+    "rescind_workable_backlog": Kind(
+        "gauge",
+        (),
+        "Due cancellations that workers could call for within a minute, in all lanes:"
+        " of each lane at most what its rate allows, and at most 1000 in each state."
+        " Scale the number of workers by it.",
+    ),
     "rescind_lane_outcomes_total": Kind(
         "counter",
         (*LANE, "state"),

@@ -25,6 +25,7 @@ from rescind.telemetry.metric_catalogue import METRICS
 from rescind.telemetry.text_format import CONTENT_TYPE
 from tests.conftest import free_port
 from tests.deployment.files import ROOT
+from tests.intake.test_validation import ACCOUNTS
 from tests.ledger.build import NOW
 from tests.promtool import needs_promtool, promtool
 from tests.tasks.conftest import until
@@ -75,6 +76,8 @@ def test_the_dashboard_shows_every_metric_but_those_beside_others() -> None:
     assert METRICS.keys() - shown == {
         "rescind_lane_held_since_timestamp_seconds",
         "rescind_schedule_last_run_timestamp_seconds",
+        # An autoscaler reads it.
+        "rescind_workable_backlog",
     }
 
 
@@ -223,7 +226,7 @@ def test_a_real_prometheus_scrapes_it_and_answers_every_panel(
     redis = Redis.from_url(valkey_url)
     redis.flushdb()
     live(engine, redis)
-    text = exposition(engine, redis, NOW)
+    text = exposition(engine, redis, NOW, ACCOUNTS)
     engine.dispose()
     with serving(text) as port, prometheus(tmp_path, port) as url:
         until(lambda: is_scraped(url), "two scrapes, as a rate needs")

@@ -167,7 +167,7 @@ def test_every_metric_is_exposed_with_its_type_and_help(
     engine: Engine, redis: Redis
 ) -> None:
     live(engine, redis)
-    families = scrape(engine, redis).families
+    families = scrape(engine, redis, ACCOUNTS).families
     for family in families:
         suffix = "_total" if family.type == "counter" else ""
         kind = METRICS[f"{family.name}{suffix}"]

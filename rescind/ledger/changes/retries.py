@@ -10,14 +10,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from rescind.ledger.changes.lane_states import read_lane
 from rescind.ledger.changes.rounds import Round, open_round, reopened
 from rescind.ledger.changes.successors import check_may_reopen, why_not_wanted
 from rescind.ledger.conditions import Verdict, judge
+from rescind.ledger.progress import Progress
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.reading.queries import cancellable_until
+from rescind.ledger.restored import before_retry
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage.cancellation_rows import progress_of
-from rescind.ledger.storage.milliseconds import from_ms, to_ms
+from rescind.ledger.storage.milliseconds import from_ms, moment, to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.provider.deadlines import earlier
 from rescind.provider.outcomes import InvalidRequestError
@@ -42,7 +45,8 @@ def retry(
     """Open a new round for ``row``; False if another transaction has changed it.
 
     If an earlier call may have worked, the round begins by reading the order back. So
-    does the round of a ``requested`` order, which needs its lane's ``policy``. A row
+    does the first round since the ledger was restored, and the round of a ``requested``
+    order, which needs its lane's ``policy``. A row
     whose ``not_before`` has not come is scheduled again, and one whose predecessors
     have not ended waits for them again. Raises
     ``InvalidRequestError`` in one sentence if no new round can be opened.
@@ -58,9 +62,16 @@ def retry(
     if waits_for is not None:
         waits_for = _kept(connection, row)
     not_before, was = from_ms(row.not_before), progress_of(row)
+    if not waits_for and (not_before is None or not_before <= now):
+        was = _since_restore(connection, row, was)
     to = reopened(was, now, not_before, waits=bool(waits_for))
     before = to_ms(_deadline(row, cancel_before, now))
     return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
+
+
+def _since_restore(connection: Connection, row: Row[Any], was: Progress) -> Progress:
+    restored_at = read_lane(connection, (row.provider, row.account)).restored_at
+    return before_retry(was, moment(row.updated_at), restored_at)
 
 
 def _lock(connection: Connection, row: Row[Any]) -> Row[Any] | None:
@@ -83,7 +94,7 @@ def _kept(connection: Connection, row: Row[Any]) -> int:
     if keeping and row.attempts:
         one = next(one for one in known if not one.met)
         raise InvalidRequestError(
-            f"{row.id} cannot be retried while its predecessor {one.id} is {one.state}",
+            f"{row.id} cannot be retried while a predecessor is {one.state}",
             RefusalCode.NOT_RETRYABLE,
         )
     return keeping

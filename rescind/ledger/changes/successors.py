@@ -161,8 +161,8 @@ def released(was: Progress, not_before: datetime | None, now: datetime) -> Progr
 def why_not_wanted(known: Iterable[Predecessor]) -> str:
     one = next(one for one in known if one.refuses)
     if one.state is None:
-        return f"predecessor {one.id} is not in the ledger any more"
-    return f"predecessor {one.id} is {one.state} ({one.reason}), not {one.condition}"
+        return "a predecessor is not in the ledger any more"
+    return f"a predecessor is {one.state} ({one.reason}), not {one.condition}"
 
 
 def check_may_reopen(connection: Connection, row: Row[Any]) -> None:
