@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
@@ -23,7 +24,7 @@ HERE = "relnamespace = 'public'::regnamespace"
 SHAPE = f"""
 SELECT (SELECT string_agg(concat_ws(' ', relname, relfilenode, relnatts, relchecks,
     relhastriggers, reltuples), ',' ORDER BY relname) FROM pg_class WHERE {HERE}),
-  (SELECT version_num FROM alembic_version),
+  (SELECT version_num FROM alembic_version), (SELECT oldest FROM schema_range),
   (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
   (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_proc),
   (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_db_role_setting)
@@ -36,7 +37,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 TABLES = f"""
 SELECT quote_ident(relname) FROM pg_class
-WHERE relkind = 'r' AND relname <> 'alembic_version' AND {HERE}
+WHERE relkind = 'r' AND relname NOT IN ('alembic_version', 'schema_range') AND {HERE}
 """
 
 
@@ -123,8 +124,14 @@ class Databases:
 
     def _made(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        quickest = " STRATEGY file_copy" if self._version() >= 150_000 else ""
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}{quickest}")
         return name
+
+    def _version(self) -> int:
+        with self._admin.connect() as connection:
+            raw: Any = connection.connection.dbapi_connection
+            return int(raw.info.server_version)
 
     def _drop(self, name: str) -> None:
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
