@@ -20,13 +20,6 @@ from rescind.engine.rate_limiter import READ_SHARE
 from rescind.engine.rate_rules import rules_of
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.changes.operator_actions import Action, Subject, record_action
-from rescind.ledger.changes.reconciling import (
-    MARKED,
-    mark,
-    note_restore,
-    number_to_mark,
-)
-from rescind.ledger.changes.reopening import Place, number_to_reopen, reopen_ended
 from rescind.ledger.reading.backlogs import busy_lanes
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.restored import read_first_until
@@ -35,6 +28,13 @@ from rescind.ledger.storage.ledger_time import has_clock, ledger_time
 from rescind.ledger.storage.milliseconds import in_ms, to_ms
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.action_log import log_action
+from rescind.operations.reconciling import (
+    MARKED,
+    mark,
+    note_restore,
+    number_to_mark,
+)
+from rescind.operations.reopening import Place, number_to_reopen, reopen_ended
 from rescind.provider.policy import Policy
 
 Lanes = dict[Lane, dict[State, int]]

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from rescind.engine.call_results import CallResult
-from rescind.ledger.changes import reconciling
 from rescind.ledger.changes.lane_states import LaneState
 from rescind.ledger.changes.new_cancellation import NOT_DUE
 from rescind.ledger.changes.retries import retry
@@ -25,6 +24,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.operations import reconciling
 from rescind.operations.reconciliation import preview, reconcile
 from rescind.provider.outcomes import Finding, Outcome, Reason
 from tests.engine.parts import UnderWay

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, tuple_
 
 from rescind.ledger.changes.candidates import readable
-from rescind.ledger.changes.reconciling import leave_out_versions
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.changes.rounds import Round, open_round, reopened
 from rescind.ledger.changes.successors import check_may_reopen
@@ -23,6 +22,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.tables import CANCELLATION
+from rescind.operations.reconciling import leave_out_versions
 from rescind.provider.outcomes import InvalidRequestError
 
 C = CANCELLATION.c
