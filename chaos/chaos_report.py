@@ -12,6 +12,7 @@ from typing import Any
 
 from chaos.outages import Outage
 from chaos.refusals_said import never_met
+from chaos.way import USUAL
 from rescind.demo.facts import Offence
 
 PROGRESS_SECONDS = 15.0
@@ -28,6 +29,7 @@ KINDS = {
     "withdrawal": "withdrawals untrue",
     "plan": "steps of plans untrue",
     "waiting": "steps that wait for ever",
+    "way": "faults of this way alone",
 }
 
 
@@ -70,6 +72,7 @@ class Report:
     """How many lines of the workers' log name each refusal."""
     stalled_for: float | None = None
     """Seconds without progress after which the run was stopped, if it was."""
+    way: str = USUAL
 
     @property
     def failings(self) -> list[str]:
@@ -99,7 +102,8 @@ class Report:
 
     def _lines(self) -> list[str]:
         broken = f", broken on purpose: {self.mutation}" if self.mutation else ""
-        lines = [f"{self.database}, seed {self.seed}{broken}"]
+        way = "" if self.way == USUAL else f", {self.way}"
+        lines = [f"{self.database}{way}, seed {self.seed}{broken}"]
         lines += [f"  {what:<28}{value}" for what, value in self._rows().items()]
         for kind, words in KINDS.items():
             lines += _listed(words, self.offences.get(kind, ()))

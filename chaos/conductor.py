@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +15,7 @@ from chaos.drain import drained, named
 from chaos.fault_plan import Plan
 from chaos.fault_schedule import KILL_EVERY, PlannedFault
 from chaos.freezing import freeze
+from chaos.operator_retries import Retries
 from chaos.outages import Outages
 from chaos.plan_operator import PlanOperator
 from chaos.points import KILL
@@ -26,14 +24,9 @@ from chaos.redis_refusals import REFUSALS
 from chaos.system_under_test import SystemUnderTest
 from chaos.taken_back import Withdrawals, withdraw_now_and_then
 from chaos.watcher import Watcher
-from rescind.ledger.reading.listing import Filter, list_rows
-from rescind.ledger.storage.transactions import (
-    LedgerUnreachableError,
-    open_ledger,
-    reading,
-)
+from chaos.way import Means, Way
+from rescind.ledger.storage.transactions import open_ledger
 
-RETRIED_AT_ONCE = 5
 WAITED_FOR = ("freeze worker", "database read-only", "database failed over", *REFUSALS)
 """Faults that must be over before the drain begins."""
 AT_WORK_SECONDS = 1.0
@@ -49,14 +42,14 @@ class Log:
     failed_transactions: int = 0
     frozen: int = 0
     resubmitted: int = 0
-    retried: int = 0
-    retries_refused: int = 0
 
 
 class Conductor:
     """Carries out a plan on a system under test."""
 
-    def __init__(self, system: SystemUnderTest, plan: Plan) -> None:
+    def __init__(
+        self, system: SystemUnderTest, plan: Plan, way: Way | None = None
+    ) -> None:
         self.system = system
         self.plan = plan
         self.log = Log()
@@ -64,7 +57,7 @@ class Conductor:
         self.watcher = Watcher(self.engine)
         self.withdrawals = Withdrawals(self.engine)
         self.operator = PlanOperator(self.engine, plan.seed)
-        self._random = random.Random(plan.seed)  # noqa: S311
+        self.retries = Retries(system, self.engine, plan.seed)
         self.producers: tuple[Producer, ...] = ()
         self._side_jobs: list[threading.Thread] = []
         self._operations: list[threading.Thread] = []
@@ -74,6 +67,9 @@ class Conductor:
         self._freezing = threading.Lock()
         quiet = (self._killing, self._freezing)
         self.outages = Outages(system, quiet, self._over)
+        self._way = way or Way()
+        means = Means(system, self.outages, self.send_lost_again)
+        self._deals = {**self._usual_deals(), **self._way.deals(means)}
         self.finished_in = 0.0
         self.stalled = False
         self.began: Start
@@ -86,11 +82,12 @@ class Conductor:
         self.began = start()
         self.watcher.start()
         self.producers = producers(
-            self.system.redis_url, self.began, self.plan.messages
+            self.system.redis_servers.broker, self.began, self.plan.messages
         )
         for producer in self.producers:
             producer.start()
-        self._operations.append(self._aside(self._retry_now_and_then))
+        retrying = partial(self.retries.retry_now_and_then, self.plan.scale, self.began)
+        self._operations.append(self._aside(retrying))
         withdrawing = (self.engine, self.withdrawals, self.plan, self.began)
         withdraw = partial(withdraw_now_and_then, *withdrawing)
         self._operations.append(self._aside(withdraw))
@@ -123,31 +120,37 @@ class Conductor:
     # --- faults ---
 
     def _deal(self, fault: PlannedFault) -> None:
-        system, outages, seconds = self.system, self.outages, fault.seconds
-        deals: dict[str, Callable[[], None]] = {
-            "kill worker": lambda: self._kill_worker(fault),
-            "fail transaction": lambda: self._fail_transaction(fault),
-            "kill redis": lambda: system.kill("redis"),
-            "empty redis": self._empty_redis,
-            "half-open redis": lambda: outages.half_open_redis(seconds),
-            **{what: self._refusal(what, seconds) for what in REFUSALS},
-            "kill beat": lambda: system.kill("beat-1"),
-            "second beat": lambda: self._second_beat(seconds),
-            "database away": lambda: outages.database_away(seconds),
-            "restart database": outages.database_restarted,
-            "database read-only": lambda: outages.database_read_only(seconds),
-            "database failed over": lambda: outages.database_failed_over(seconds),
-            "provider fault": lambda: system.sandbox.script(
-                fault.point, "cancel", fault.failure
-            ),
-            "freeze worker": lambda: self._freeze(seconds),
-        }
-        job = self._aside(deals[fault.kind])
-        if fault.kind in WAITED_FOR:
+        job = self._aside(partial(self._deals[fault.kind], fault))
+        if fault.kind in (*WAITED_FOR, *self._way.waited_for):
             self._operations.append(job)
 
-    def _refusal(self, what: str, seconds: float) -> Callable[[], None]:
-        return lambda: self.outages.refusing_redis(what, seconds)
+    def _usual_deals(self) -> dict[str, Callable[[PlannedFault], None]]:
+        system, outages = self.system, self.outages
+        return {
+            "kill worker": self._kill_worker,
+            "fail transaction": self._fail_transaction,
+            "kill redis": lambda _: system.redis_servers.kill(),
+            "empty redis": lambda _: self._empty_redis(),
+            "half-open redis": lambda fault: outages.half_open_redis(fault.seconds),
+            **dict.fromkeys(REFUSALS, self._refusal),
+            "kill beat": lambda _: system.kill("beat-1"),
+            "second beat": lambda fault: self._second_beat(fault.seconds),
+            "database away": lambda fault: outages.database_away(fault.seconds),
+            "restart database": lambda _: outages.database_restarted(),
+            "database read-only": lambda fault: outages.database_read_only(
+                fault.seconds
+            ),
+            "database failed over": lambda fault: outages.database_failed_over(
+                fault.seconds
+            ),
+            "provider fault": lambda fault: system.sandbox.script(
+                fault.point, "cancel", fault.failure
+            ),
+            "freeze worker": lambda fault: self._freeze(fault.seconds),
+        }
+
+    def _refusal(self, fault: PlannedFault) -> None:
+        self.outages.refusing_redis(fault.kind, fault.seconds)
 
     def _kill_worker(self, fault: PlannedFault) -> None:
         # One kill at a time: on a slow machine workers start more slowly than they die.
@@ -191,9 +194,13 @@ class Conductor:
                 return
 
     def _empty_redis(self) -> None:
-        self.system.wait_for_redis()
-        with self.system.redis() as client:
+        self.system.redis_servers.wait()
+        with self.system.redis_servers.client() as client:
             client.flushall()
+        self.send_lost_again()
+
+    def send_lost_again(self) -> None:
+        """Make the producers send each message again that may be lost."""
         # A producer keeps each message until the ledger shows its cancellations.
         known = self.watcher.known()
         for producer in self.producers:
@@ -210,39 +217,6 @@ class Conductor:
         # One freeze at a time: the other worker has to take over.
         with self._freezing:
             self.log.frozen += freeze(failpoints, self.watcher, seconds, self._over)
-
-    # --- retries by an operator, at the same time as the workers ---
-
-    def _retry_now_and_then(self) -> None:
-        """Retry some cancellations from time to time, until the last submission."""
-        scale = self.plan.scale
-        while (left := scale.seconds - self.began.passed()) > 0:
-            time.sleep(min(left, scale.retry_every))
-            ids = self._some_to_retry()
-            if ids:
-                self._retry(ids)
-
-    def _some_to_retry(self) -> list[str]:
-        states = ("failed", "rejected", "expired")
-        try:
-            with reading(self.engine) as connection:
-                rows = list_rows(connection, Filter(states=states), 200)
-        except LedgerUnreachableError:
-            return []
-        picked = self._random.sample(rows, min(RETRIED_AT_ONCE, len(rows)))
-        return [row.id for row in picked]
-
-    def _retry(self, ids: list[str]) -> None:
-        """Run the command that an operator would type."""
-        done = subprocess.run(
-            [sys.executable, "-m", "rescind", "retry", "--json", *ids],
-            env=self.system.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.log.retried += len(done.stdout.splitlines())
-        self.log.retries_refused += len(ids) - len(done.stdout.splitlines())
 
 
 def _all_known(message: Any, known: set[tuple[str, str]]) -> bool:

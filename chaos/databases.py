@@ -16,6 +16,8 @@ from typing import Any
 
 import psycopg
 
+DATABASES = ("sqlite", "postgresql")
+"""The kinds of database."""
 PG_CTL_SECONDS = 60
 RESTART_SECONDS = 4.0
 """How long SQLite's file is locked in place of a restart of PostgreSQL."""

@@ -10,6 +10,7 @@ from threading import Event, Lock
 
 from redis.exceptions import RedisError
 
+from chaos.answers import BACK_SECONDS as WRITTEN_SECONDS
 from chaos.answers import HELD, HELD_SECONDS
 from chaos.provider_settings import LATENCY_MS
 from chaos.redis_refusals import REFUSALS
@@ -53,10 +54,8 @@ class Outages:
         self.log: list[Outage] = []
 
     def half_open_redis(self, seconds: float) -> None:
-        with self._noted("redis half-open"):
-            self._system.proxy.swallow()
-            time.sleep(seconds)
-            self._system.proxy.heal()
+        with self.noted("redis half-open"):
+            self._system.redis_servers.half_open(seconds)
 
     def refusing_redis(self, what: str, seconds: float) -> None:
         """Make Redis answer with the errors of ``REFUSALS[what]``.
@@ -66,33 +65,34 @@ class Outages:
         """
         with _all_of(self._quiet, self._is_frozen_or_over):
             self._await_worker()
-            self._system.wait_for_redis()
-            with self._noted(what):
+            self._system.redis_servers.wait()
+            with self.noted(what):
                 met = self._met(what)
-                with self._system.redis() as client:
+                with self._system.redis_servers.client() as client:
                     REFUSALS[what].begin(client)
                 time.sleep(seconds)
                 self._until(lambda: self._met(what) > met, MEETING_SECONDS)
                 self._answer_again(what)
 
     def database_away(self, seconds: float) -> None:
-        with self._noted("database away"):
+        with self.noted("database away"):
             self._system.database.go_away(seconds)
 
     def database_restarted(self) -> None:
-        with self._noted("database away"):
+        with self.noted("database away"):
             self._system.database.restart()
 
     def database_read_only(self, seconds: float) -> None:
-        with self._with_answers_under_way(), self._noted("database read-only"):
+        with self._with_answers_under_way(), self.noted("database read-only"):
             self._system.database.refuse_writes(seconds)
 
     def database_failed_over(self, seconds: float) -> None:
-        with self._with_answers_under_way(), self._noted("database failed over"):
+        with self._with_answers_under_way(), self.noted("database failed over"):
             self._system.database.fail_over(seconds)
 
     @contextmanager
-    def _noted(self, what: str) -> Iterator[None]:
+    def noted(self, what: str) -> Iterator[None]:
+        """Record the time in the block as an outage."""
         began = time.time()
         yield
         self.log.append(Outage(what, began, time.time()))
@@ -117,9 +117,9 @@ class Outages:
     def _answer_again(self, what: str) -> None:
         give_up = time.monotonic() + BACK_SECONDS
         while True:
-            self._system.wait_for_redis()
+            self._system.redis_servers.wait()
             try:
-                with self._system.redis() as client:
+                with self._system.redis_servers.client() as client:
                     REFUSALS[what].end(client)
             except RedisError:
                 # Redis was killed meanwhile. When it starts, it refuses nothing.
@@ -139,11 +139,22 @@ class Outages:
         ):
             self._await_worker()
             self._answer_after(HELD_SECONDS * 1000)
-            time.sleep(HELD_SECONDS)
+            self._await_cancel()
             try:
                 yield
             finally:
                 self._answer_after(LATENCY_MS)
+                # A worker that is killed now may lose what it has kept.
+                self._over.wait(WRITTEN_SECONDS)
+
+    def _await_cancel(self) -> None:
+        """Wait for a cancel whose answer will come during the outage."""
+        before = self._cancels()
+        self._until(lambda: self._cancels() > before, MEETING_SECONDS)
+
+    def _cancels(self) -> int:
+        calls = self._system.sandbox.calls()["calls"]
+        return sum(calls[name].get("cancel", 0) for name in HELD)
 
     def _answer_after(self, milliseconds: float) -> None:
         self._system.sandbox.settings(latency_ms=dict.fromkeys(HELD, milliseconds))

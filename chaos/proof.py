@@ -11,13 +11,14 @@ import sys
 from collections.abc import Sequence
 
 from chaos.chaos_report import KINDS
+from chaos.databases import DATABASES
 from chaos.mutations import (
     CAUGHT_BY,
     MUTATIONS,
     SHOWN_IN_CALM,
     SHOWN_WITHOUT_KILLS,
 )
-from chaos.run import DATABASES, run
+from chaos.run import run
 from chaos.scales import CALM, PROOF, SEED, STEADY, Scale
 
 

@@ -25,6 +25,8 @@ from chaos.refusals_said import refusals_in
 from chaos.scales import Scale
 from chaos.system_under_test import SystemUnderTest
 from chaos.unresolved import given_up, not_told
+from chaos.way import USUAL
+from chaos.ways import WAYS
 from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.times import utc_now
 from rescind.demo.facts import LedgerRow, Offence, Wish
@@ -34,7 +36,6 @@ from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 
-DATABASES = ("sqlite", "postgresql")
 EVERYTHING = 10_000_000
 LASTING = ("provider", "order", "params", "key")
 """The fields of an entry that say which cancellation it is."""
@@ -42,16 +43,23 @@ Submitted = tuple[Mapping[str, Any], Wish]
 
 
 def run(
-    kind: str, scale: Scale, seed: int, mutation: str | None = None, keep: bool = False
+    kind: str,
+    scale: Scale,
+    seed: int,
+    mutation: str | None = None,
+    keep: bool = False,
+    way: str = USUAL,
 ) -> Report:
     """Run once on one kind of database, in a new folder, and return the report."""
     home = Path(tempfile.mkdtemp(prefix="rescind-chaos-"))
-    drawn = plan(seed, scale)
+    chosen = WAYS[way]
+    drawn = chosen.changed(plan(seed, scale))
+    made = SystemUnderTest(home, kind, seed, mutation, scale.patience, chosen)
     try:
-        with SystemUnderTest(home, kind, seed, mutation, scale.patience) as system:
-            conductor = Conductor(system, drawn)
+        with made as system:
+            conductor = Conductor(system, drawn, chosen)
             conductor.run()
-            report = _report(kind, drawn, mutation, system, conductor)
+            report = _report(kind, way, drawn, mutation, system, conductor)
             conductor.engine.dispose()
     finally:
         if not keep:
@@ -61,6 +69,7 @@ def run(
 
 def _report(
     kind: str,
+    way: str,
     drawn: Plan,
     mutation: str | None,
     system: SystemUnderTest,
@@ -86,6 +95,7 @@ def _report(
     began = conductor.began.wall.timestamp()
     return Report(
         database=kind,
+        way=way,
         seed=drawn.seed,
         mutation=mutation,
         orders=drawn.scale.orders,
@@ -100,6 +110,7 @@ def _report(
             "ended": tuple(_ended(system, began)),
             "plan": tuple(plans.untrue()),
             "waiting": tuple(plans.waiting()),
+            "way": tuple(WAYS[way].offences()),
         },
         unresolved=list(_evidence(conductor.engine, not_told(rows, records))),
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
@@ -109,8 +120,8 @@ def _report(
             "workers frozen": log.frozen,
             "messages sent again after Redis was emptied": log.resubmitted,
             "sends that failed at first": sum(p.failures for p in conductor.producers),
-            "retries": log.retried,
-            "retries refused": log.retries_refused,
+            "retries": conductor.retries.retried,
+            "retries refused": conductor.retries.refused,
             "withdrawals": len(conductor.withdrawals.withdrawn),
             "withdrawals refused": conductor.withdrawals.refused,
             "steps of plans": len(plans.steps),

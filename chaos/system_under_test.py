@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from redis import Redis
-from redis.exceptions import RedisError, ResponseError
-
 from chaos import mutations, points
-from chaos.databases import Database, database
+from chaos.databases import Database
 from chaos.provider_settings import SANDBOX, accounts_file
-from chaos.proxy import Proxy
+from chaos.redis_servers import RESTART_SECONDS, RedisServers, kill_program
+from chaos.way import Way
 from rescind.config.home import write_private
-from rescind.ledger.storage.migrate import upgrade
-from rescind.ledger.storage.transactions import open_ledger
 from rescind.sandbox.faults import KINDS
 from rescind.sandbox.sandbox_client import Sandbox, running
-from rescind.system.embedded_redis import EmbeddedRedis
 from rescind.system.supervisor import Lines, Program, Supervisor
 
 WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
-RESTART_SECONDS = (0.3,)
-"""Seconds until a process that died is started again, after each of its deaths."""
 
 
 class SystemUnderTest:
-    """Redis behind a proxy, a database, two workers, beat, and the providers."""
+    """Redis, a database, two workers, beat, and the providers."""
 
     def __init__(
         self,
@@ -42,19 +33,19 @@ class SystemUnderTest:
         seed: int,
         mutation: str | None = None,
         patience: float = 60.0,
+        way: Way | None = None,
     ) -> None:
         self.home = home
         self._kind = kind
         self._seed = seed
         self._mutation = mutation
         self._patience = patience
+        self._way = way or Way()
         self._cleanup = ExitStack()
 
     sandbox: Sandbox
     database: Database
-    proxy: Proxy
-    redis_url: str
-    direct_url: str
+    redis_servers: RedisServers
     failpoints: points.Failpoints
 
     def __enter__(self) -> Self:
@@ -78,7 +69,7 @@ class SystemUnderTest:
         return os.environ | {
             "RESCIND_HOME": str(self.home),
             "RESCIND_ACCOUNTS": str(self.home / "accounts.toml"),
-            "RESCIND_REDIS_URL": self.redis_url,
+            "RESCIND_REDIS_URL": self.redis_servers.url,
             "RESCIND_DATABASE_URL": self.database.url,
             "RESCIND_SEAL_KEY": self._seal_key,
             "RESCIND_CONCURRENCY": str(CONCURRENCY),
@@ -89,9 +80,7 @@ class SystemUnderTest:
 
     def kill(self, name: str) -> None:
         """Kill one program and all processes that it has started."""
-        pid = self.pids.get(name)
-        if pid is not None:
-            _killpg(pid)
+        kill_program(self._supervisor, name)
 
     def worker_at_work(self, seconds: float) -> str | None:
         """The worker that has been at work for longest, if for at least ``seconds``.
@@ -116,10 +105,6 @@ class SystemUnderTest:
         lines = (self.home / "log").read_text(errors="replace").splitlines()
         return [line for line in lines if line.startswith(WORKERS)]
 
-    def redis(self) -> Redis:
-        """A client that is connected directly, past the proxy."""
-        return Redis.from_url(self.direct_url, socket_timeout=5)
-
     # --- starting ---
 
     def _start(self) -> None:
@@ -130,29 +115,18 @@ class SystemUnderTest:
         self.sandbox = enter(running(seed=self._seed, **SANDBOX))
         self.sandbox.faults(kinds=(*KINDS, "late"))
         self._write_accounts()
-        self.database = database(self._kind, self.home)
+        self.database = self._way.database(self._kind, self.home)
         self._cleanup.callback(self.database.close)
+        self.redis_servers = self._way.redis(self.home)
+        self._cleanup.callback(self.redis_servers.close)
+        self.redis_servers.start(self._lines)
         self._supervisor = Supervisor(self._lines, grace=20, delays=RESTART_SECONDS)
         self._cleanup.callback(self._supervisor.stop)
-        self._start_redis()
         self._seal_key = _fresh_seal_key()
-        engine = open_ledger(self.database.url)
-        upgrade(engine)
-        engine.dispose()
+        self._way.prepare_ledger(self.database.url)
         for name in WORKERS:
             self._supervisor.start(self._worker(name))
         self._supervisor.start(self._beat(1))
-
-    def _start_redis(self) -> None:
-        server = EmbeddedRedis(self.home)
-        server.prepare()
-        env = dict(os.environ)
-        self._supervisor.start(Program("redis", server.command, env, stage=0))
-        server.wait_until_ready(lambda: "redis" in self.pids)
-        self.direct_url = server.url
-        port = int(server.url.rpartition(":")[2].partition("/")[0])
-        self.proxy = self._cleanup.enter_context(Proxy(port))
-        self.redis_url = server.url.replace(f":{port}/", f":{self.proxy.port}/")
 
     def _worker(self, name: str) -> Program:
         command = (
@@ -160,7 +134,7 @@ class SystemUnderTest:
             *("-n", f"{name}@chaos", "--loglevel", "WARNING", "-c", str(CONCURRENCY)),
             *("--without-mingle", "--without-gossip"),
         )
-        return Program(name, command, self.environment())
+        return self._way.program(Program(name, command, self.environment()))
 
     def _beat(self, number: int) -> Program:
         schedule = str(self.home / f"beat-{number}")
@@ -168,33 +142,12 @@ class SystemUnderTest:
             *(sys.executable, "-m", "worker", "beat"),
             *("-s", schedule, "--pidfile=", "--loglevel", "WARNING"),
         )
-        return Program(f"beat-{number}", command, self.environment())
+        made = Program(f"beat-{number}", command, self.environment())
+        return self._way.program(made)
 
     def _write_accounts(self) -> None:
         written = accounts_file(self.sandbox.base_url, self._patience)
         write_private(self.home / "accounts.toml", written)
-
-    def wait_for_redis(self, seconds: float = 20) -> None:
-        """Wait until Redis answers past the proxy, for at most ``seconds``."""
-        give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up:
-            try:
-                with self.redis() as client:
-                    client.ping()
-            except ResponseError:
-                # A refusal is an answer: Redis refuses even PING after a failed save.
-                return
-            except RedisError:
-                time.sleep(0.05)
-            else:
-                return
-
-
-def _killpg(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def _fresh_seal_key() -> str:

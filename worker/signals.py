@@ -26,12 +26,14 @@ from rescind.config.ledger_url import opened
 from rescind.config.redis_client import kind_fault
 from rescind.config.settings import SettingsError, settings
 from rescind.errors import anchor
-from rescind.runtime import host, shutdown_flag
+from rescind.runtime import alive_file, host, shutdown_flag
 from rescind.telemetry import tracing
 from rescind.telemetry.exposition import impatient
 from rescind.telemetry.logs import set_up
 
 log = structlog.get_logger("rescind.worker")
+_alive_files: list[alive_file.AliveFile] = []
+"""The file of this process, if the environment names one."""
 
 LONGER_SECONDS = 4.5
 """Time after a provider's longest answer, to record it and to end the worker."""
@@ -50,7 +52,14 @@ def _starting(sender: Any, **_rest: Any) -> None:
     _need_services()
     _warn()
     tracing.start()
+    _show_life()
     shutdown_flag.before_exit.append(_end_beat)
+
+
+def _show_life() -> None:
+    path = alive_file.named()
+    if path is not None:
+        _alive_files.append(alive_file.AliveFile(path, host.has_started))
 
 
 def _need_services() -> None:
@@ -126,4 +135,6 @@ def _end_beat() -> None:
 @worker_shutdown.connect
 def _stopped(**_rest: Any) -> None:
     host.join()
+    for one in _alive_files:
+        one.stop()
     tracing.finish()

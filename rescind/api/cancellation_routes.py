@@ -19,8 +19,9 @@ from rescind.api.response_models import Record, RecordWithHistory
 from rescind.config.access_tokens import Token
 from rescind.config.times import parse_time
 from rescind.intake.validation import LONGEST_TEXT
+from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.predecessors import as_after, predecessors_of
-from rescind.ledger.reading.queries import as_record, history
+from rescind.ledger.reading.queries import as_record, history, rows_of
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
 from rescind.operations.actions import ChangedError, UnknownError
@@ -72,7 +73,10 @@ def _show(request: Request, name: str, caller: Token) -> Response:
         except UnknownError:
             raise not_found("cancellation") from None
         steps = history(connection, row.id)
-        after = as_after(predecessors_of(connection, [row.id]).get(row.id, []))
+        before = predecessors_of(connection, [row.id]).get(row.id, [])
+        seen = rows_of(connection, [one.id for one in before])
+        hidden = {one.id for one in seen if not sees(caller.limits, one)}
+        after = as_after(before, hidden)
     return JSON({**record_of(row, caller), "after": after, "history": steps})
 
 

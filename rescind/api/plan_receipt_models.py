@@ -21,6 +21,13 @@ class PlanStepReceipt(Document):
     ]
     receipt: Literal["accepted", "duplicate"]
     state: Annotated[State | None, Field(description="A duplicate's state.")]
+    differs: Annotated[
+        list[str] | None,
+        Field(
+            description="The fields of a duplicate with other values than the ledger's,"
+            " which are kept, such as `after`."
+        ),
+    ] = None
     entry: Annotated[
         Json | None,
         Field(description="For a dry run: the cancellation that would be submitted."),

@@ -145,7 +145,7 @@ class Record(Document):
 class Predecessor(Document):
     """A cancellation that another one waits for, as it is now."""
 
-    id: str
+    id: Annotated[str | None, Field(description="Null outside the token's limits.")]
     only_if: Annotated[
         list[str], Field(description="The ends for which the other one is sent.")
     ]

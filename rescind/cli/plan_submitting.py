@@ -17,6 +17,7 @@ from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.errors.reported import CommandError
 from rescind.intake.receipts import Receipt, lanes_to_notify
+from rescind.intake.repeats import remark
 from rescind.intake.values import named_values
 from rescind.ledger.access_limits import EVERYTHING
 from rescind.ledger.changes.submission_actions import SubmissionActions
@@ -109,6 +110,7 @@ def dry_run(
         return
     columns = ("step", "provider", "account", "order", "after", "only_if", "what")
     output.table(columns, [_line(one) for one in _steps(taken)])
+    _say_differences(taken)
     _say_left_out(taken)
     messages.say("nothing was submitted")
 
@@ -151,7 +153,14 @@ def submit(
     output.emit(f"{taken.receipt}: plan {taken.id}, key {taken.key}")
     columns = ("step", "id", "receipt")
     output.table(columns, [(s.name, s.taken.id, s.taken.receipt) for s in taken.steps])
+    _say_differences(taken)
     _say_left_out(taken)
+
+
+def _say_differences(taken: PlanTaken) -> None:
+    for one in taken.steps:
+        if (said := remark(one.taken.state, one.taken.differs)) is not None:
+            messages.say(f"the step {one.name}: {said}")
 
 
 def _say_left_out(taken: PlanTaken) -> None:

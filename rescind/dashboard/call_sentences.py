@@ -69,8 +69,6 @@ CALLS = (
     N_("not_before came"),
     N_("its predecessors have ended as it wants, after a retry"),
     N_("released by its predecessors"),
-    N_("predecessor %(id)s is %(state_word)s (%(reason_word)s), not %(condition)s"),
-    N_("predecessor %(id)s is not in the ledger any more"),
     N_(
         "Akinon refused the login (%(status)s): check username, password, "
         "base_url and api_prefix"

@@ -28,6 +28,7 @@ from rescind.ledger.storage.ended_sessions import (
     of_actor,
     of_key,
 )
+from rescind.ledger.storage.replica import Lists
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.plans.plan_templates import Templates
 from worker.background_notifier import BackgroundNotifier
@@ -43,6 +44,10 @@ class ApiContext(Protocol):
     notifier: BackgroundNotifier
     stopping: Event
     """Set when the process is to end; every event stream must end then."""
+
+    @property
+    def lists(self) -> Lists:
+        """Reads lists, from the replica of the ledger where it can serve."""
 
     @property
     def accounts(self) -> Accounts: ...

@@ -27,8 +27,8 @@ PLANS = (
         "there is no cancellation %(name)s to wait for; after names a "
         "record's id, provider/account/key, or the ref of an earlier entry"
     ),
-    N_("predecessor %(id)s is not in the ledger any more"),
-    N_("predecessor %(id)s is %(state_word)s (%(reason)s), not %(condition)s"),
+    N_("a predecessor is not in the ledger any more"),
+    N_("a predecessor is %(state_word)s (%(reason)s), not %(condition)s"),
     N_("waits for %(id)s"),
     N_("%(id)s may have cancelled it"),
     N_("at most %(most)s cancellations wait in a chain"),
@@ -37,7 +37,7 @@ PLANS = (
         "%(id)s is not wanted: %(why)s; retry the predecessor, or send this"
         " one all the same with `rescind release %(same)s`"
     ),
-    N_("%(id)s cannot be retried while its predecessor %(other)s is %(state_word)s"),
+    N_("%(id)s cannot be retried while a predecessor is %(state_word)s"),
     N_(
         "%(id)s cannot be retried now: %(other)s was released because "
         "%(same)s is %(state_word)s, and is %(its_word)s; wait for its end,"

@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from providers.registry import provider_named
+from rescind.intake.named_paths import Path
+from rescind.intake.references import Reference
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal, SealError
@@ -53,7 +55,8 @@ def same_params(one: NewCancellation, row: Row[Any], seal: Seal) -> bool:
 def under_former_keys(
     engine: Engine, new: Sequence[NewCancellation]
 ) -> list[NewCancellation]:
-    """``new``, with the keys under which an older version stored the same orders.
+    """``new``, with the keys under which an older version stored the same orders, in
+    the references between the entries, too.
 
     Reads nothing from the ledger if all entries are in canonical form, as most are.
     May raise ``LedgerUnreachableError``.
@@ -65,9 +68,24 @@ def under_former_keys(
     }
     if not former:
         return list(new)
-    paths, kept = list(former), dict[tuple[str, str, str], str]()
+    paths, kept = list(former), dict[Path, str]()
     with reading(engine) as connection:
         for start in range(0, len(paths), AT_ONCE):
             there = standing(connection, paths[start : start + AT_ONCE])
             kept |= {former[path]: path[2] for path in there}
-    return [replace(one, key=kept.get(one.path, one.key)) for one in new]
+    return [_under_kept_keys(one, kept) for one in new]
+
+
+def _under_kept_keys(one: NewCancellation, kept: Mapping[Path, str]) -> NewCancellation:
+    # An older version stored no keys of limited callers.
+    if not one.within.unlimited:
+        return one
+    after = [_naming_kept_key(ref, kept) for ref in one.after]
+    return replace(one, key=kept.get(one.path, one.key), after=after)
+
+
+def _naming_kept_key(ref: Reference, kept: Mapping[Path, str]) -> Reference:
+    if isinstance(ref, str) or ref.path is None or ref.path not in kept:
+        return ref
+    provider, account, _ = ref.path
+    return replace(ref, path=(provider, account, kept[ref.path]))

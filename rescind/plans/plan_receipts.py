@@ -64,6 +64,8 @@ def _step(one: StepTaken, plan_id: str | None, with_entries: bool) -> dict[str, 
         "receipt": one.taken.receipt,
         "state": one.taken.state,
     }
+    if not is_new:
+        found["differs"] = list(one.taken.differs)
     return {**found, "entry": dict(one.entry)} if with_entries else found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -57,7 +55,8 @@ class FilledPlan:
 
     template: Template
     key: str
-    """What makes it the same plan when it is submitted again."""
+    """What makes it the same plan when it is submitted again. Empty if neither the
+    submission nor the template gives one: then its cancellations do."""
     key_param: str
     """A JSON pointer to what gave the key."""
     steps: Sequence[PlanStep]
@@ -157,7 +156,7 @@ def _key(template: Template, values: Mapping[str, Any], key: object) -> str:
     if key is not None:
         return _text("key", key, "/key") or ""
     if template.key is None:
-        return digest_of(values)
+        return ""
     return _own("key", template.key, values)
 
 
@@ -180,12 +179,6 @@ def _text(name: str, value: object, where: str) -> str | None:
     except InvalidRequestError as error:
         fault = PlanFault(f"the plan's {error}", error.code, where)
         raise RefusedPlanError([fault]) from None
-
-
-def digest_of(values: Mapping[str, Any]) -> str:
-    """The key of a plan whose template names none."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _url(template: Template, values: Mapping[str, Any], given: object) -> str | None:

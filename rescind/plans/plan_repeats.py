@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from rescind.intake.entry_results import settled
 from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.repeated_dependencies import RepeatedDependencies
 from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
@@ -34,6 +35,8 @@ def taken_before(
     names = [one.name for one in plan.steps]
     before = _steps_of(connection, plan_id)
     rows = standing(connection, [one.path for one in new])
+    repeats = ((one, rows[one.path]) for one in new if one.path in rows)
+    known = RepeatedDependencies(connection, repeats)
     differing = set(before) ^ set(names)
     taken = {}
     for name, one in zip(names, new, strict=True):
@@ -41,7 +44,7 @@ def taken_before(
         if row is None or row.id != before.get(name):
             differing.add(name)
             continue
-        taken[one.id] = settled(one, frozenset(), row, seal)
+        taken[one.id] = settled(one, frozenset(), row, seal, known)
         if taken[one.id].receipt is not Receipt.DUPLICATE:
             differing.add(name)
     if differing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -31,7 +31,7 @@ from rescind.plans.plan_receipts import PlanTaken, StepTaken
 from rescind.plans.plan_rendering import FilledPlan, fill_plan
 from rescind.plans.plan_repeats import taken_before
 from rescind.plans.plan_templates import Templates
-from rescind.plans.step_entries import Sender, new_steps
+from rescind.plans.step_entries import Sender, key_of, new_steps
 from rescind.provider.refusal_codes import RefusalCode
 
 ROUNDS = 5
@@ -84,6 +84,7 @@ def submit_plan(
         template = template_named(templates, wish.plan, sender.limits)
         plan = fill_plan(template, wish.input, wish.key, wish.callback_url)
         new = new_steps(plan, accounts, seal, now, sender)
+        plan = replace(plan, key=plan.key or key_of(new))
         new = under_former_keys(engine, new)
         submission = _Submission(plan, new, seal, now, sender, listed, dry_run)
         return submission.run(engine)

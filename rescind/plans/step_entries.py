@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -56,6 +58,16 @@ def new_steps(
     if sender.late is not None:
         new = [expired(one, sender.late, now) for one in new]
     return new
+
+
+def key_of(new: Iterable[NewCancellation]) -> str:
+    """The key of a plan that has no other: the same cancellations are the same plan.
+
+    It is made of nothing else of the input, which may be personal data that could be
+    guessed from a digest.
+    """
+    text = json.dumps(sorted(one.path for one in new), separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _wrong_address(plan: FilledPlan, sender: Sender) -> Iterator[PlanFault]:

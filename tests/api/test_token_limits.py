@@ -66,6 +66,24 @@ def test_only_who_may_see_a_whole_group_sees_who_is_told_of_its_end(
     assert (told["total"], bool(told["told"])) == (1, whole)
 
 
+# --- plans ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("token", "named"), [(SHOP, False), (EVERYTHING, True)])
+def test_only_who_may_see_a_predecessor_gets_its_id(
+    limited: ApiServer, token: str, named: bool
+) -> None:
+    before = submit(limited, EVERYTHING, "AWB1", provider="ithink")["id"]
+    own = submit(limited, EVERYTHING, "ord_1", after=[before])["id"]
+    limited.ask("DELETE", f"/v1/cancellations/{before}", EVERYTHING)
+    answer = limited.get(f"/v1/cancellations/{own}", token=token)
+    shown = answer.json()
+    assert shown["state"] == "withdrawn"
+    assert (before in answer.text) is named
+    [after] = shown["after"]
+    assert (after["id"], after["met"]) == (before if named else None, False)
+
+
 # --- submitting -----------------------------------------------------------------------
 
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from chaos.databases import Database, database
+from chaos.databases import DATABASES, Database, database
 from chaos.refusals_said import refusals_in
-from chaos.run import DATABASES
 from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,
     open_ledger,

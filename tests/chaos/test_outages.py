@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import redis
@@ -28,8 +29,9 @@ class Scene:
         self.frozen: int | None = None
         self.killing = threading.Lock()
         system = SimpleNamespace(
-            redis=lambda: redis.Redis.from_url(url),
-            wait_for_redis=lambda: None,
+            redis_servers=SimpleNamespace(
+                client=lambda: redis.Redis.from_url(url), wait=lambda: None
+            ),
             worker_at_work=lambda _seconds: "worker-1",
             said_by_workers=lambda: self.said,
             failpoints=SimpleNamespace(frozen=lambda: self.frozen),
@@ -86,3 +88,32 @@ def test_it_does_not_wait_for_kills_while_a_worker_is_frozen(scene: Scene) -> No
         scene.said.append("worker-1| Redis is full")
         thread.join(10)
     assert not scene.refuses()
+
+
+def test_the_ledger_refuses_writes_once_an_answer_is_under_way() -> None:
+    log: list[str] = []
+    over = threading.Event()
+    sent = iter([0, 0, 0, 1])
+
+    def counted() -> dict[str, Any]:
+        log.append("looked")
+        return {"calls": {"iletimerkezi": {"cancel": next(sent)}, "ithink": {}}}
+
+    @contextmanager
+    def calm() -> Iterator[None]:
+        log.append("no kills")
+        yield
+        log.append("kills")
+
+    def refuse(_seconds: float) -> None:
+        log.append("refused")
+        over.set()
+
+    system = SimpleNamespace(
+        worker_at_work=lambda _seconds: "worker-1",
+        failpoints=SimpleNamespace(frozen=lambda: None, calm=calm),
+        sandbox=SimpleNamespace(calls=counted, settings=lambda **_values: None),
+        database=SimpleNamespace(refuse_writes=refuse),
+    )
+    Outages(cast("SystemUnderTest", system), (), over).database_read_only(NO_MATTER)
+    assert log == ["no kills", *["looked"] * 4, "refused", "kills"]

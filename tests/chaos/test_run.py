@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.run import DATABASES, run
+from chaos.databases import DATABASES
+from chaos.run import run
 from chaos.scales import SEED, SHORT
 
 

@@ -38,7 +38,8 @@ def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
             log = tmp_path / f"{name}.log"
             process = stack.enter_context(containers.start(name, log))
             containers.pids[name] = process.pid
-            if name != "beat" or sys.platform == "linux":
+            # It reads /proc.
+            if sys.platform == "linux":
                 until(partial(containers.is_healthy, name), process, log)
         workers = f"http://127.0.0.1:{containers.flower}/workers"
         assert status_of(workers) == 401

@@ -15,6 +15,7 @@ from rescind.intake.submissions import take_in
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.new_cancellation import NewCancellation, beginning
 from rescind.ledger.changes.recording import new_id
+from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.actions import UnknownError, found
@@ -164,3 +165,18 @@ def test_a_cancellation_is_found_by_each_spelling_of_its_order(
         for strange in ("ithink/default/mine", "ithink/default/sf-1", "x/y/z", "a"):
             with pytest.raises(UnknownError):
                 found(connection, strange)
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_a_ref_names_the_row_of_an_older_version(
+    engine: Engine, now: datetime, case: str
+) -> None:
+    _, other = SAME[case]
+    kept = stored(engine, now, other)
+    waiting = {"provider": "notpanel", "order": "ord_9", "after": ["first"]}
+    first, second = take(engine, now, {**other, "ref": "first"}, waiting)
+    assert (first.receipt, first.id) == (Receipt.DUPLICATE, kept)
+    assert second.receipt is Receipt.ACCEPTED, second.wrong
+    with reading(engine) as connection:
+        [[before]] = predecessors_of(connection, [second.id]).values()
+    assert before.id == kept

@@ -161,20 +161,9 @@ def test_an_object_is_no_key_and_no_group() -> None:
 # --- keys -------------------------------------------------------------------------
 
 
-def test_without_a_key_the_same_input_is_the_same_plan() -> None:
-    template = plan(sms("{a}{b}"))
-    one = fill_plan(template, {"a": "1", "b": "2"}).key
-    assert len(one) == 64
-    assert fill_plan(template, {"b": "2", "a": "1"}).key == one
-    assert fill_plan(template, {"b": "3", "a": "1"}).key != one
-
-
 def test_null_is_the_same_as_no_value() -> None:
     template = plan(sms("{a}"), sms("{b}", optional=True))
-    assert (
-        fill_plan(template, {"a": "1", "b": None}).key
-        == fill_plan(template, {"a": "1"}).key
-    )
+    assert fill_plan(template, {"a": "1", "b": None}).left_out == ["b"]
 
 
 def test_a_key_of_the_submission_is_used_instead_of_the_template_s() -> None:
@@ -272,7 +261,7 @@ def test_any_input_gives_entries_or_sentences(
 def assert_whole(template: Template, found: FilledPlan) -> None:
     names = [one.name for one in found.steps]
     assert {*names, *found.left_out} == {one.name for one in template.steps}
-    assert 0 < len(found.key) <= 200
+    assert len(found.key) <= 200
     for place, one in enumerate(found.steps):
         assert set(one.after) <= set(names[:place])
         where = wrong_at(one)

@@ -100,6 +100,17 @@ def test_a_changed_template_with_the_same_steps_is_a_repeat(engine: Engine) -> N
     assert document(engine, again.id)["version"] == first.version != again.version
 
 
+def test_a_step_that_was_there_with_other_fields_says_which(engine: Engine) -> None:
+    take_in(
+        engine, ACCOUNTS, SEAL, [{"provider": "iletimerkezi", "order": "3"}], NOW, by=BY
+    )
+    for taken in (submit(engine), submit(engine)):
+        step = as_document(taken)["steps"][2]
+        assert step["receipt"] == Receipt.DUPLICATE
+        # It waits for nobody: it was sent at once.
+        assert step["differs"] == ["group", "after", "only_if"]
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"panel": "9"}, {"sms": None}],
@@ -114,6 +125,20 @@ def test_the_same_key_with_other_steps_is_refused(
     assert faults(taken) == [(None, "/input/no", RefusalCode.KEY_CONFLICT)]
     assert next(iter(changed)) in taken.faults[0].wrong
     assert counts(engine) == before
+
+
+def test_without_a_key_the_same_cancellations_are_the_same_plan(
+    engine: Engine,
+) -> None:
+    keyless = {k: v for k, v in PANEL["web-order"].items() if k != "key"}
+    known = templates_of({"web-order": keyless})
+    first = submit(engine, templates=known)
+    # Another spelling of the order, and another deadline.
+    again = submit(engine, {**INPUT, "sms": "03", "until": "+3h"}, templates=known)
+    assert (again.receipt, again.id) == (Receipt.DUPLICATE, first.id)
+    assert as_document(again)["steps"][1]["differs"] == ["cancel_before"]
+    other = submit(engine, {**INPUT, "sms": "4"}, templates=known)
+    assert other.receipt is Receipt.ACCEPTED
 
 
 def test_a_key_of_the_submission_makes_it_another_plan(engine: Engine) -> None:

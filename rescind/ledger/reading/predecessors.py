@@ -110,11 +110,14 @@ def waiting_for_failed(connection: Connection, most: int) -> dict[str, list[str]
     return found
 
 
-def as_after(predecessors: Sequence[Predecessor]) -> list[dict[str, Any]]:
-    """The predecessors as users get them in a record."""
+def as_after(
+    predecessors: Sequence[Predecessor], hidden: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """The predecessors as users get them in a record: the ``hidden`` ones without their
+    ids."""
     return [
         {
-            "id": one.id,
+            "id": None if one.id in hidden else one.id,
             "only_if": one.condition.split(),
             "state": one.state,
             "reason": one.reason,
