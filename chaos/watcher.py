@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from chaos.idleness import Idleness
-from rescind.ledger.reading.counts import written
+from rescind.browse.counts import written
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading

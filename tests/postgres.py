@@ -23,7 +23,7 @@ HERE = "relnamespace = 'public'::regnamespace"
 SHAPE = f"""
 SELECT (SELECT string_agg(concat_ws(' ', relname, relfilenode, relnatts, relchecks,
     relhastriggers, reltuples), ',' ORDER BY relname) FROM pg_class WHERE {HERE}),
-  (SELECT version_num FROM alembic_version),
+  (SELECT version_num FROM alembic_version), (SELECT oldest FROM schema_range),
   (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
   (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_proc),
   (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_db_role_setting)
@@ -36,7 +36,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 TABLES = f"""
 SELECT quote_ident(relname) FROM pg_class
-WHERE relkind = 'r' AND relname <> 'alembic_version' AND {HERE}
+WHERE relkind = 'r' AND relname NOT IN ('alembic_version', 'schema_range') AND {HERE}
 """
 
 

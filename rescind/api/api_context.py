@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,15 +15,20 @@ from rescind.config.accounts import Accounts
 from rescind.config.callbacks import Callbacks
 from rescind.config.ledger_url import open_engine, open_replica
 from rescind.config.openid_settings import open_id
-from rescind.config.settings import Settings
+from rescind.config.settings import Settings, SettingsError
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.migrate import check
 from rescind.ledger.storage.replica import Lists
 from rescind.plans.plan_templates import Templates
 from rescind.plans.templates_file import PlansFile
 from rescind.runtime.resources import AccountsFile
+from rescind.runtime.sign_of_life import SignOfLife
 from rescind.telemetry.exposition import impatient
+from rescind.telemetry.worker_records import API_KEY
 from worker.background_notifier import BackgroundNotifier
+
+STOP_SECONDS = 1.0
+"""How long the end of the process waits for Redis."""
 
 
 @dataclass
@@ -43,6 +49,7 @@ class ApiContext:
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is to end; every event stream must end then."""
     _checked: bool = False
+    _sign_of_life: SignOfLife | None = None
 
     @property
     def accounts(self) -> Accounts:
@@ -83,8 +90,15 @@ class ApiContext:
         """Reads lists, from the replica where it can serve."""
         return Lists(self.ledger, self.replica)
 
+    def show_life(self) -> None:
+        """Have others see in Redis, if there is one, that this process runs."""
+        with suppress(SettingsError):
+            self._sign_of_life = SignOfLife(self.redis, lambda: (0, 0), API_KEY)
+
     def close(self) -> None:
         self.stopping.set()
+        if self._sign_of_life is not None:
+            self._sign_of_life.stop(STOP_SECONDS)
         self.notifier.close()
         self.engine.dispose()
         self.lists.close()

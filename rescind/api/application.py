@@ -118,6 +118,7 @@ def _take_in(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = THREADS
+    app.state.context.show_life()
     yield
     app.state.intake.close()
     app.state.context.close()

@@ -97,16 +97,23 @@ def doctor(
         raise typer.Exit(status(found))
 
 
-def migrate() -> None:
-    """Upgrade the ledger's tables to this program's version."""
-    from rescind.config.ledger_url import open_engine
-    from rescind.config.settings import settings
-    from rescind.ledger.storage.migrate import upgrade
-    from rescind.ledger.storage.unreachable import shown
+def migrate(
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish",
+            help="Also remove what older versions need; refused while one runs.",
+        ),
+    ] = False,
+) -> None:
+    """Upgrade the ledger's tables to this program's version.
 
-    engine = open_engine(settings())
-    upgrade(engine)
-    output.emit(f"the ledger {shown(engine)} is up to date")
+    The version before goes on working until `rescind migrate --finish`: run it when
+    all processes are upgraded.
+    """
+    from rescind.cli.migrate_command import migrate as run
+
+    run(finish=finish)
 
 
 def reconcile(

@@ -17,6 +17,7 @@ from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import ReportedError
 from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.seal import SealError
+from rescind.ledger.storage.migrate import UnfinishedError
 from rescind.ledger.storage.unreachable import (
     LedgerUnreachableError,
     LedgerVersionError,
@@ -60,6 +61,8 @@ def _ours(error: Exception) -> Ending | None:
 
 def _ledger(error: Exception) -> Ending | None:
     match error:
+        case UnfinishedError():
+            return Ending(UNREACHABLE, str(error), "upgrade-unfinished")
         case LedgerVersionError():
             return Ending(UNREACHABLE, str(error), "ledger-version")
         case LedgerUnreachableError():

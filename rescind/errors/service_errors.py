@@ -101,9 +101,20 @@ SERVICES = Group(
             "The ledger has another version",
             "An older or a newer Rescind than this one created its tables, or its"
             " server is PostgreSQL 13 or older. Nothing was read or written.",
-            "Older: stop the workers, then `rescind migrate`. Newer: upgrade this"
-            " program. [operating.md](operating.md#upgrading) has the steps. A server"
+            "Older: run `rescind migrate`. Workers and the HTTP API that were started"
+            " before it wait, and begin by themselves afterwards. Newer: upgrade this"
+            " program. [operating.md](operating.md#upgrades) has the steps. A server"
             " that is too old must be upgraded itself.",
+        ),
+        Problem(
+            "upgrade-unfinished",
+            "An upgrade of the ledger is not finished",
+            "The tables still have what an older version needs. As long as a process"
+            " of it runs, this must stay: the process would fail.",
+            "The sentence names such processes, with their hosts. Stop or upgrade"
+            " them, then run `rescind migrate --finish`. A process that was killed"
+            " counts as running for 20 seconds. [operating.md](operating.md#upgrades)"
+            " has the steps.",
         ),
         Problem(
             "replica-unusable",

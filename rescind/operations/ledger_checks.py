@@ -15,6 +15,7 @@ from rescind.ledger.reading.predecessors import waiting_for_failed
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.migrate import check
+from rescind.ledger.storage.schema_check import unfinished
 from rescind.ledger.storage.tables import CANCELLATION, SEALED
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping, reading
 from rescind.ledger.storage.unreachable import LedgerVersionError, shown
@@ -38,6 +39,7 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     try:
         ping(engine)
         check(engine)
+        left = unfinished(engine)
         server, ahead = _ledger_clock(engine), _ahead(engine)
         sealed, stalled = _sealed(engine), _stalled(engine)
         waiting = _waiting_for_failed(engine)
@@ -49,7 +51,7 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         says = str(error) if known else f"{where} cannot be used: {_first_line(error)}"
         yield Check("ledger", Level.UNREACHABLE, says, "ledger-unreachable")
         return
-    yield Check("ledger", Level.OK, f"{where} is up to date")
+    yield _upgraded(where, left)
     if engine.dialect.name == "postgresql":
         yield _server(engine)
     if server is not None:
@@ -60,6 +62,16 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         yield _waits_for_failed(waiting)
     if seal is not None and sealed:
         yield _opens(seal, sealed)
+
+
+def _upgraded(where: str, left: Sequence[str]) -> Check:
+    if not left:
+        return Check("ledger", Level.OK, f"{where} is up to date")
+    says = (
+        f"{where} still has what older versions need ({', '.join(left)}): when none of"
+        " them runs, run `rescind migrate --finish`"
+    )
+    return Check("ledger", Level.WARNING, says, "upgrade-unfinished")
 
 
 def _stalled(engine: Engine) -> dict[tuple[str, str], datetime]:

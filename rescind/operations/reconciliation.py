@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.times import utc_now
+from rescind.engine.rate_limiter import READ_SHARE
 from rescind.engine.rate_rules import rules_of
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.changes.operator_actions import Action, Subject, record_action
@@ -36,8 +37,6 @@ from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.action_log import log_action
 from rescind.provider.policy import Policy
 
-READ_SHARE = 0.8
-"""The part of a lane's rate that readings get while no cancel waits, about."""
 Lanes = dict[Lane, dict[State, int]]
 Progress = Callable[[int], object]
 """Takes the number of cancellations that are marked so far."""

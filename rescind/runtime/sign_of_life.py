@@ -14,7 +14,12 @@ from redis import Redis, RedisError
 
 from rescind.config.times import utc_now
 from rescind.telemetry import worker_records
-from rescind.telemetry.worker_records import EVERY_SECONDS, WorkerRecord, own_record
+from rescind.telemetry.worker_records import (
+    EVERY_SECONDS,
+    KEY,
+    WorkerRecord,
+    own_record,
+)
 
 log = structlog.get_logger("rescind.worker")
 
@@ -22,9 +27,12 @@ log = structlog.get_logger("rescind.worker")
 class SignOfLife:
     """The thread. ``load`` returns the calls under way, and on how many lanes."""
 
-    def __init__(self, redis: Redis, load: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self, redis: Redis, load: Callable[[], tuple[int, int]], key: str = KEY
+    ) -> None:
         self._redis = redis
         self._load = load
+        self._key = key
         self._version = version("rescind")
         self._started_at = utc_now()
         self._stopped = threading.Event()
@@ -33,10 +41,10 @@ class SignOfLife:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Remove the record, and end the thread."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Remove the record, and end the thread; wait for it at most ``seconds``."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         while True:
@@ -45,10 +53,10 @@ class SignOfLife:
                 self._attempt(worker_records.remove)
                 return
 
-    def _attempt(self, do: Callable[[Redis, WorkerRecord], None]) -> None:
+    def _attempt(self, do: Callable[[Redis, WorkerRecord, str], None]) -> None:
         calls, lanes = self._load()
         own = own_record(self._version, self._started_at, utc_now(), calls, lanes)
         try:
-            do(self._redis, own)
+            do(self._redis, own, self._key)
         except RedisError as error:
             log.debug("no sign of life", kind=type(error).__name__)

@@ -462,6 +462,7 @@ def test_a_ledger_of_a_newer_version(home: Home) -> None:
     engine = create_engine(f"sqlite:///{home.path}/.rescind/ledger.db")
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'zz'"))
+        connection.execute(text("UPDATE schema_range SET oldest = 'zz'"))
     engine.dispose()
     for words in (["list"], ["cancel", "notpanel", "ord_1"], ["migrate"]):
         done = home.run(*words)

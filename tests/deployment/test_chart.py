@@ -1,4 +1,4 @@
-"""The Helm chart is valid, and each name in it is one that exists."""
+"""The Helm chart is valid, and each name in it exists."""
 
 from __future__ import annotations
 

@@ -3,15 +3,17 @@
 import sqlalchemy as sa
 from alembic import op
 
+from rescind.ledger.storage.migrations import online
+
 revision = "0027"
-down_revision = "0025"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 kind = "expand"
 
 
 def upgrade() -> None:
-    op.add_column("lane", sa.Column("restored_at", sa.BigInteger(), nullable=True))
+    online.add_column("lane", sa.Column("restored_at", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
