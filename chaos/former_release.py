@@ -54,9 +54,10 @@ def _that_accept_newer_tables() -> list[str]:
     """The commits, newest first."""
     added = _git("log", "--diff-filter=A", "--format=%H", "--", ACCEPTS)
     first = added.decode().split()[-1:]
-    later = [f"^{one}" for one in first]
-    listed = _git("rev-list", "--ancestry-path", "HEAD", *later)
-    return [*listed.decode().split(), *first] if first else []
+    if not first:
+        return []
+    later = _git("rev-list", "--ancestry-path", f"{first[0]}..HEAD")
+    return [*later.decode().split(), *first]
 
 
 def _migrations(commit: str) -> list[str]:
