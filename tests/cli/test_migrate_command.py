@@ -37,7 +37,7 @@ def client(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
 
 
 def record(schema: str, pid: int = 7) -> WorkerRecord:
-    own = worker_records.own_record("0.1.0", utc_now(), utc_now(), 0, 0)
+    own = worker_records.own_record("0.1.0", utc_now(), utc_now(), (0, 0), None)
     return replace(own, host="far-away", pid=pid, schema=schema)
 
 
