@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from chaos.pgbouncer import PgBouncer
-from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.storage.migrate import check, upgrade
 from rescind.ledger.storage.postgres import BoundedConnection
 from rescind.ledger.storage.transactions import (
