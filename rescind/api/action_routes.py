@@ -11,7 +11,7 @@ from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.operation_models import Actions
 from rescind.api.problem_details import JSON
 from rescind.api.replica_reading import read_list
-from rescind.ledger.reading.action_listing import actions_before, as_action
+from rescind.browse.action_listing import actions_before, as_action
 
 router = APIRouter(prefix="/v1", tags=["actions"], responses=TOKEN_PROBLEMS)
 

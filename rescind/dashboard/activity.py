@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
+from rescind.browse.action_listing import actions_before, as_action
 from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.page_guard import DashboardRoute, Reader
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.changes.operator_actions import Action
-from rescind.ledger.reading.action_listing import actions_before, as_action
 from rescind.ledger.reading.queries import stamp
 from rescind.provider.text import storable
 

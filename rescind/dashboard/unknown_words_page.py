@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
+from rescind.browse.unknown_word_listing import as_words, unknown_words
 from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.page_guard import DashboardRoute, Reader
 from rescind.dashboard.rendering import page
-from rescind.ledger.reading.unknown_word_listing import as_words, unknown_words
 
 SHOWN = 200
 """The most rows of the page."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from rescind.ledger.reading.failures import failures
+from rescind.browse.failures import failures
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
 from rescind.ledger.reading.search import search
 from rescind.ledger.states import State

@@ -5,13 +5,16 @@ A retry can also leave ``requested``, if the provider seems to have dropped the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from rescind.ledger.changes.lane_states import read_lane
-from rescind.ledger.changes.rounds import Round, open_round, reopened
+from rescind.ledger.changes.plan_completion import begin_again
+from rescind.ledger.changes.rounds import Round, after_rounds, open_round, reopened
 from rescind.ledger.changes.successors import check_may_reopen, why_not_wanted
 from rescind.ledger.conditions import Verdict, judge
 from rescind.ledger.progress import Progress
@@ -33,6 +36,41 @@ REFUSED_KEY = "refused:"
 """Prefix of the key of an entry that was never valid."""
 
 
+@dataclass(slots=True)
+class Retried:
+    """The result of retrying some cancellations."""
+
+    opened: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Why the others were not retried, each in a sentence."""
+
+
+def retry_some(
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    now: datetime,
+    cancel_before: datetime | None,
+    policy_of: Callable[[tuple[str, str]], Policy],
+    *,
+    by: str,
+) -> Retried:
+    """``retry`` for each; one that is refused does not stop the others."""
+    done, opened = Retried(), list[Row[Any]]()
+    _lock_all(connection, [row.id for row in rows])
+    for row in rows:
+        try:
+            policy = policy_of((row.provider, row.account))
+            if _retry(connection, row, now, cancel_before, policy, by):
+                opened.append(row)
+            else:
+                done.refused.append(f"{row.id}: another change was made just now")
+        except InvalidRequestError as error:
+            done.refused.append(str(error))
+    _conclude(connection, opened, now)
+    done.opened += [row.id for row in opened]
+    return done
+
+
 def retry(
     connection: Connection,
     row: Row[Any],
@@ -51,6 +89,28 @@ def retry(
     have not ended waits for them again. Raises
     ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
+    opened = _retry(connection, row, now, cancel_before, policy, by)
+    if opened:
+        _conclude(connection, [row], now)
+    return opened
+
+
+def _conclude(
+    connection: Connection, opened: Sequence[Row[Any]], now: datetime
+) -> None:
+    after_rounds(connection, opened, now)
+    if opened:
+        begin_again(connection, [row.id for row in opened])
+
+
+def _retry(
+    connection: Connection,
+    row: Row[Any],
+    now: datetime,
+    cancel_before: datetime | None,
+    policy: Policy | None,
+    by: str,
+) -> bool:
     check_retryable(row, now, cancel_before, policy)
     locked = _lock(connection, row)
     if locked is None:
@@ -67,6 +127,13 @@ def retry(
     to = reopened(was, now, not_before, waits=bool(waits_for))
     before = to_ms(_deadline(row, cancel_before, now))
     return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
+
+
+def _lock_all(connection: Connection, ids: Sequence[str]) -> None:
+    # Sorted, and before the successors of any: two transactions that lock the same rows
+    # must not deadlock.
+    chosen = select(C.id).where(C.id.in_(ids)).order_by(C.id)
+    connection.execute(chosen.with_for_update()).all()
 
 
 def _since_restore(connection: Connection, row: Row[Any], was: Progress) -> Progress:
