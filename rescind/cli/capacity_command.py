@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy import make_url
+
 from rescind.cli import output
 from rescind.cli.connections import need_accounts, need_ledger
 from rescind.config.settings import settings
@@ -12,7 +14,11 @@ from rescind.errors.exit_statuses import WRONG
 from rescind.errors.reported import CommandError
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.capacity import Demand, Need, needs, scaled
-from rescind.operations.observed_load import Observed, observed
+from rescind.operations.observed_load import (
+    Observed,
+    nothing_observed,
+    observed,
+)
 
 PEAK = 10.0
 """Assumed if nothing ended yesterday."""
@@ -29,9 +35,7 @@ def capacity(
     as_json: bool,
 ) -> None:
     """Print what is needed, each with its reason."""
-    engine, accounts = need_ledger(), need_accounts()
-    with reading(engine) as connection:
-        seen = observed(connection, accounts, utc_now())
+    seen = _seen()
     if not seen.lanes:
         says = "the accounts file names no account, so there is nothing to calculate"
         raise CommandError(says, WRONG)
@@ -39,10 +43,18 @@ def capacity(
     if answer is not None:
         lanes = [replace(one, answer=answer) for one in lanes]
     kept = _kept_days() if days is None else days
-    one_writer = engine.dialect.name == "sqlite"
+    one_writer = make_url(settings().database).get_backend_name() == "sqlite"
     demand = Demand(lanes, peak or seen.peak or PEAK, kept, one_writer)
     listed = [*_load(demand, seen, orders, peak), *needs(demand)]
     _show(listed, as_json=as_json)
+
+
+def _seen() -> Observed:
+    chosen, accounts = settings(), need_accounts()
+    if chosen.embedded_database and not chosen.ledger_file.exists():
+        return nothing_observed(accounts)
+    with reading(need_ledger()) as connection:
+        return observed(connection, accounts, utc_now())
 
 
 def _kept_days() -> float:
@@ -71,5 +83,5 @@ def _show(listed: list[Need], *, as_json: bool) -> None:
         for one in listed:
             output.emit_json(one.document())
         return
-    rows = [(one.need, f"{one.number:,g}", one.unit, one.why) for one in listed]
+    rows = [(one.need, f"{one.number:,.12g}", one.unit, one.why) for one in listed]
     output.table(COLUMNS, rows)

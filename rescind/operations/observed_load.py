@@ -58,6 +58,12 @@ def observed(connection: Connection, accounts: Accounts, now: datetime) -> Obser
     return Observed(lanes, max(by_time.values()) * slots / total if total else None)
 
 
+def nothing_observed(accounts: Accounts) -> Observed:
+    """The accounts of the file, before there is a ledger."""
+    lanes = [lane_load(accounts.policy(lane), lane, 0) for lane in accounts.lanes]
+    return Observed(sorted(lanes, key=lambda one: one.lane), None)
+
+
 def _outcomes(connection: Connection, since: datetime) -> dict[tuple[int, Lane], int]:
     names = (T.slot, T.provider, T.account)
     chosen = (

@@ -554,6 +554,8 @@ def test_words_are_listed_and_written_as_an_entry(home: Home) -> None:
 
 
 def test_capacity_says_what_a_load_needs_and_why(home: Home) -> None:
+    # Before the first submission there is no ledger.
+    assert home.run("capacity", "--orders", "1000").status == 0
     home.run("cancel", "notpanel", "ord_1")
     done = home.run("capacity", "--orders", "2000000", "--days", "30", "--json")
     found = {one["need"]: one for one in done.records}
