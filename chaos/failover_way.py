@@ -46,15 +46,17 @@ class FailoverWay(Way):
 
     def deals(self, means: Means) -> Mapping[str, Callable[[PlannedFault], None]]:
         def lose(fault: PlannedFault) -> None:
-            with means.outages.noted("redis master lost"):
-                lost = _servers(means).lose_master()
-            time.sleep(fault.seconds)
-            _servers(means).bring_back(lost)
+            with means.outages.one_master:
+                with means.outages.noted("redis master lost"):
+                    lost = _servers(means).lose_master()
+                time.sleep(fault.seconds)
+                _servers(means).bring_back(lost)
             means.send_lost_again()
 
         def demote(_fault: PlannedFault) -> None:
-            _servers(means).demote()
-            _servers(means).settle()
+            with means.outages.one_master:
+                _servers(means).demote()
+                _servers(means).settle()
             means.send_lost_again()
 
         return {LOST: lose, DEMOTED: demote, LOOKED: lambda _: means.send_lost_again()}
