@@ -51,9 +51,6 @@ class Outages:
         self._quiet = quiet
         self._over = over
         self._calming = Lock()
-        self.one_master = Lock()
-        """Held while Redis refuses requests, so that no failover begins meanwhile; and
-        during a failover."""
         self.log: list[Outage] = []
 
     def half_open_redis(self, seconds: float) -> None:
@@ -66,7 +63,7 @@ class Outages:
         The refusal lasts at least ``seconds``, and until a worker has met one of these
         errors (for at most ``MEETING_SECONDS`` more).
         """
-        with self.one_master, _all_of(self._quiet, self._is_frozen_or_over):
+        with _all_of(self._quiet, self._is_frozen_or_over):
             self._await_worker()
             self._system.redis_servers.wait()
             with self.noted(what):
