@@ -88,7 +88,7 @@ test-latest: $(STAMP) ## the tests with the newest allowed version of every depe
 	@$(BIN)/python -m venv --clear $(LATEST)
 	@$(LATEST)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
 	  --upgrade --upgrade-strategy eager --editable '.[dev]' --requirement requirements/build.in
-	@$(LATEST)/bin/python -m pip --disable-pip-version-check freeze --exclude-editable \
+	@$(LATEST)/bin/python -m pip --disable-pip-version-check freeze --all --exclude-editable \
 	  >$(LATEST)/versions.txt
 	@$(BIN)/python -m tests.newer_versions $(LATEST)/versions.txt
 	$(call TESTS,)
