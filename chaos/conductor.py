@@ -82,7 +82,7 @@ class Conductor:
         self.began = start()
         self.watcher.start()
         self.producers = producers(
-            self.system.redis_servers.url, self.began, self.plan.messages
+            self.system.redis_servers.broker, self.began, self.plan.messages
         )
         for producer in self.producers:
             producer.start()

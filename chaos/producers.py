@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,8 @@ from chaos.fault_plan import Message
 from worker.broker import BROKER_OPTIONS
 
 AGAIN_SECONDS = 0.3
+Broker = tuple[str, Mapping[str, Any]]
+"""A URL, and options of the transport."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,12 @@ class Producer(threading.Thread):
     """Sends each message at its time, and again until the broker has accepted it."""
 
     def __init__(
-        self, url: str, began: Start, due: Iterable[tuple[float, Message]]
+        self, broker: Broker, began: Start, due: Iterable[tuple[float, Message]]
     ) -> None:
         super().__init__(daemon=True)
+        url, options = broker
         self._celery = Celery(broker=url, set_as_current=False)
-        self._celery.conf.broker_transport_options = BROKER_OPTIONS
+        self._celery.conf.broker_transport_options = {**BROKER_OPTIONS, **options}
         self._began = began
         self._due = [(at, number, m) for number, (at, m) in enumerate(due)]
         heapq.heapify(self._due)
@@ -119,10 +122,10 @@ def _moment(first: datetime, name: str, value: Any) -> Any:
 
 
 def producers(
-    url: str, began: Start, messages: Iterable[Message]
+    broker: Broker, began: Start, messages: Iterable[Message]
 ) -> tuple[Producer, Producer]:
     """Two producers: one sends the first copy of each message, the other the second."""
     every = list(messages)
-    first = Producer(url, began, ((m.first, m) for m in every))
-    second = Producer(url, began, ((m.second, m) for m in every))
+    first = Producer(broker, began, ((m.first, m) for m in every))
+    second = Producer(broker, began, ((m.second, m) for m in every))
     return first, second

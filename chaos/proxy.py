@@ -46,6 +46,10 @@ class Proxy:
         self.is_open = True
         self.era += 1
 
+    def lead_to(self, target: int) -> None:
+        """Forward new connections to another port. Earlier ones stay where they are."""
+        self._target = target
+
     def cut(self) -> None:
         """Make every existing connection dead, and forward new ones."""
         self.swallow()

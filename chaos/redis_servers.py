@@ -8,16 +8,20 @@ import time
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from chaos.proxy import Proxy
 from rescind.system.embedded_redis import EmbeddedRedis
-from rescind.system.supervisor import Program, Supervisor
+from rescind.system.supervisor import Program, Say, Supervisor
 
 WAIT_SECONDS = 20.0
 LOOK_SECONDS = 0.05
+STOP_SECONDS = 20.0
+RESTART_SECONDS = (0.3,)
+"""Seconds until a process that died is started again, after each of its deaths."""
 
 
 class RedisServers(ABC):
@@ -26,13 +30,18 @@ class RedisServers(ABC):
     url: str
     """The URL that every process of the system uses."""
 
+    @property
+    def broker(self) -> tuple[str, dict[str, Any]]:
+        """The URL and the transport's options for a producer with plain Celery."""
+        return self.url, {}
+
     @abstractmethod
-    def start(self, supervisor: Supervisor) -> None:
+    def start(self, say: Say) -> None:
         """Start the servers, and wait until they answer."""
 
     @abstractmethod
     def kill(self) -> None:
-        """Kill the server that takes writes. The supervisor starts it again."""
+        """Kill the server that takes writes. It is started again at once."""
 
     @abstractmethod
     def half_open(self, seconds: float) -> None:
@@ -44,7 +53,7 @@ class RedisServers(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release what the supervisor does not stop."""
+        """Stop all servers."""
 
     def wait(self, seconds: float = WAIT_SECONDS) -> None:
         """Wait until the server that takes writes answers, for at most ``seconds``."""
@@ -73,11 +82,13 @@ class OneRedis(RedisServers):
         self._cleanup = ExitStack()
         self._proxy: Proxy
 
-    def start(self, supervisor: Supervisor) -> None:
+    def start(self, say: Say) -> None:
+        supervisor = Supervisor(say, grace=STOP_SECONDS, delays=RESTART_SECONDS)
         self._supervisor = supervisor
+        self._cleanup.callback(supervisor.stop)
         server = self._server
         server.prepare()
-        program = Program("redis", server.command, dict(os.environ), stage=0)
+        program = Program("redis", server.command, dict(os.environ))
         supervisor.start(program)
         server.wait_until_ready(lambda: "redis" in supervisor.pids)
         port = int(server.url.rpartition(":")[2].partition("/")[0])

@@ -110,6 +110,7 @@ def _report(
             "ended": tuple(_ended(system, began)),
             "plan": tuple(plans.untrue()),
             "waiting": tuple(plans.waiting()),
+            "way": tuple(WAYS[way].offences()),
         },
         unresolved=list(_evidence(conductor.engine, not_told(rows, records))),
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),

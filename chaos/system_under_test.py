@@ -12,7 +12,7 @@ from typing import Self
 from chaos import mutations, points
 from chaos.databases import Database
 from chaos.provider_settings import SANDBOX, accounts_file
-from chaos.redis_servers import RedisServers, kill_program
+from chaos.redis_servers import RESTART_SECONDS, RedisServers, kill_program
 from chaos.way import Way
 from rescind.config.home import write_private
 from rescind.sandbox.faults import KINDS
@@ -21,8 +21,6 @@ from rescind.system.supervisor import Lines, Program, Supervisor
 
 WORKERS = ("worker-1", "worker-2")
 CONCURRENCY = 12
-RESTART_SECONDS = (0.3,)
-"""Seconds until a process that died is started again, after each of its deaths."""
 
 
 class SystemUnderTest:
@@ -119,11 +117,11 @@ class SystemUnderTest:
         self._write_accounts()
         self.database = self._way.database(self._kind, self.home)
         self._cleanup.callback(self.database.close)
-        self._supervisor = Supervisor(self._lines, grace=20, delays=RESTART_SECONDS)
-        self._cleanup.callback(self._supervisor.stop)
         self.redis_servers = self._way.redis(self.home)
         self._cleanup.callback(self.redis_servers.close)
-        self.redis_servers.start(self._supervisor)
+        self.redis_servers.start(self._lines)
+        self._supervisor = Supervisor(self._lines, grace=20, delays=RESTART_SECONDS)
+        self._cleanup.callback(self._supervisor.stop)
         self._seal_key = _fresh_seal_key()
         self._way.prepare_ledger(self.database.url)
         for name in WORKERS:

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy.exc import ProgrammingError
 
 from chaos.idleness import Idleness
 from rescind.browse.counts import written
@@ -59,7 +60,8 @@ class Watcher(threading.Thread):
             with reading(self._engine) as connection:
                 rows = connection.execute(chosen).all()
                 is_due = connection.execute(due.limit(1)).first() is not None
-        except LedgerUnreachableError:
+        except (LedgerUnreachableError, ProgrammingError):
+            # The second one: before a migration the ledger may lack a column.
             self.idleness.end()
             return
         self._note(rows)

@@ -14,12 +14,19 @@ SESSIONS = 2
 
 
 @contextmanager
-def pooled(url: str) -> Iterator[str]:
-    """The URL of the same database through PgBouncer; skips if there is none."""
+def pooler(url: str) -> Iterator[PgBouncer]:
+    """A PgBouncer before the database; skips if it is not installed."""
     if program() is None:
         pytest.skip("PgBouncer is not installed (the package pgbouncer)")
     found = PgBouncer(url, SESSIONS)
     try:
-        yield found.url
+        yield found
     finally:
         found.close()
+
+
+@contextmanager
+def pooled(url: str) -> Iterator[str]:
+    """The URL of the same database through PgBouncer; skips if there is none."""
+    with pooler(url) as found:
+        yield found.url

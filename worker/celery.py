@@ -13,17 +13,17 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from providers.registry import PROVIDERS
 from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
-from rescind.config.redis_url import for_celery
+from rescind.config.redis_url import broker_options, broker_tls, for_celery
 from rescind.config.settings import SettingsError, settings
 from rescind.errors import anchor
-from worker.broker import CONFIG
+from worker.broker import BROKER_OPTIONS, CONFIG
 
 TRANSPORT = "worker.transport:Transport"
 
 
-def _broker() -> str:
+def _redis() -> str:
     try:
-        return for_celery(settings().redis)
+        return settings().redis
     except SettingsError as error:
         raise SystemExit(f"rescind: {error}\n  see {anchor(error.problem)}") from None
 
@@ -31,13 +31,16 @@ def _broker() -> str:
 def make_app() -> Celery:
     """Make the app, on the broker that the settings name."""
     # Our transport takes the usual scheme names, so that URLs keep their form.
-    TRANSPORT_ALIASES.update(redis=TRANSPORT, rediss=TRANSPORT)
-    broker = _broker()
-    made = Celery("rescind", broker=broker, include=["worker.signals", "tasks"])
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss", "sentinel"), TRANSPORT))
+    url = _redis()
+    made = Celery(
+        "rescind", broker=for_celery(url), include=["worker.signals", "tasks"]
+    )
     made.conf.update(CONFIG)
-    if broker.startswith("rediss:"):
+    made.conf.broker_transport_options = BROKER_OPTIONS | broker_options(url)
+    if (tls := broker_tls(url)) is not None:
         # By default kombu does not verify the server that gets the password.
-        made.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+        made.conf.broker_use_ssl = {**tls, "ssl_cert_reqs": ssl.CERT_REQUIRED}
     # Without a routing key of its own, each queue would share the default queue's.
     made.conf.task_queues = [
         Queue(name, routing_key=name)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from queue import Empty
 from time import monotonic
 from typing import Any
 
 import structlog
 from kombu.transport import redis
+from redis import Connection as RedisConnection
 from redis.exceptions import ResponseError
 
 from rescind.config.redis_client import Connection, SSLConnection
+from rescind.config.sentinel_client import (
+    SentinelConnection,
+    SentinelSSLConnection,
+    master_pool,
+)
 from rescind.errors.redis_refusals import is_full
 from worker import celery_internals
 
@@ -83,9 +90,30 @@ class RedisChannel(redis.Channel):
     """Drops malformed messages, and closes at once even if its connection is lost."""
 
     QoS = LocalQoS
-    connection_class = Connection
-    connection_class_ssl = SSLConnection
+    connection_class: type[RedisConnection] = Connection
+    connection_class_ssl: type[RedisConnection] = SSLConnection
+    keyprefix_fanout: str
     _in_poll: Any = None
+    from_transport_options = (
+        *redis.Channel.from_transport_options,
+        *("master_name", "sentinels", "sentinel_kwargs"),
+    )
+    master_name: str | None = None
+    """The name that the Sentinels give the master; ``None`` without Sentinels."""
+    sentinels: Sequence[tuple[str, int]] = ()
+    sentinel_kwargs: Mapping[str, Any] = {}
+
+    def _get_pool(self, asynchronous: bool = False) -> Any:
+        if self.master_name is None:
+            return super()._get_pool(asynchronous)
+        self.connection_class = SentinelConnection
+        self.connection_class_ssl = SentinelSSLConnection
+        params = self._connparams(asynchronous)
+        for name in ("host", "port"):
+            params.pop(name, None)
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=params["db"])
+        known = (self.sentinels, self.master_name, self.sentinel_kwargs)
+        return master_pool(*known, **params)
 
     def _queue_bind(self, *args: Any, **kwargs: Any) -> None:
         try:

@@ -20,8 +20,7 @@ from rescind.browse.listing import Filter, list_rows
 from rescind.browse.updates import changed
 from rescind.config.access_tokens import Token
 from rescind.intake.validation import LONGEST_TEXT
-from rescind.ledger.deliveries.group_receivers import told_of
-from rescind.ledger.reading.group_summary import summary_of
+from rescind.ledger.deliveries.group_receivers import group_seen
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
@@ -111,16 +110,12 @@ def show_group(group: str, request: Request, caller: LimitedReader) -> Response:
 
     `told` is empty for a token whose limits do not have the whole group.
     """
-    name, whole = storable(group), caller.limits.allows_group(storable(group))
-    found, told = read_list(
+    found = read_list(
         request,
-        lambda c: (
-            summary_of(c, name, caller.limits),
-            told_of(c, name) if whole else [],
-        ),
+        lambda c: group_seen(c, storable(group), caller.limits),
         # A new group may not be in the replica yet.
-        lacking=lambda read: not read[0].total,
+        lacking=lambda read: read.is_unknown,
     )
-    if not found.total:
+    if found.is_unknown:
         raise not_found("group")
-    return JSON({**found.document(), "group": group, "told": told})
+    return JSON({**found.summary.document(), "group": group, "told": found.told})

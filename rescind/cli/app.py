@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -62,6 +63,23 @@ def rescind(
     done; 1 (with --wait) not all are cancelled; 2 the command line or the input is
     wrong; 3 a service cannot be reached; 4 the wait timed out.
     """
+    _log_to_standard_error()
+
+
+def _log_to_standard_error() -> None:
+    """Have warnings of the program on standard error, in ``RESCIND_LOG_FORMAT``.
+
+    Without this, structlog would write every event among the results.
+    """
+    from rescind.config.settings import SettingsError, settings
+    from rescind.telemetry.logs import set_up
+
+    try:
+        style = settings().log_format
+    except SettingsError:
+        # The command itself tells the fault.
+        style = "auto"
+    set_up(logging.WARNING, style)
 
 
 app.command()(init)

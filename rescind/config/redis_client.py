@@ -1,4 +1,4 @@
-"""Redis clients that reconnect when their server has become a replica."""
+"""Redis clients, for each form of RESCIND_REDIS_URL."""
 
 from __future__ import annotations
 
@@ -6,36 +6,28 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis
+from redis import ConnectionPool
 from redis.exceptions import ResponseError
 
-from rescind.errors.redis_refusals import code_of
+from rescind.config import sentinel_url
+from rescind.config.redis_url import is_sentinel
+from rescind.config.replica_errors import LeavesAReplica
+from rescind.config.sentinel_client import (
+    SentinelConnection,
+    SentinelSSLConnection,
+    master_pool,
+)
 
 
-class _LeavesAReplica:
-    """A connection that reconnects after its server has refused a write.
-
-    A planned failover leaves connections to the former master open. Their server then
-    refuses every write, while the same address leads to the new master.
-    """
-
-    def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().read_response(*args, **kwargs)  # type: ignore[misc]
-        except ResponseError as error:
-            if code_of(error) == "READONLY":
-                self.mark_for_reconnect()  # type: ignore[attr-defined]
-            raise
-
-
-class Connection(_LeavesAReplica, redis.Connection):
+class Connection(LeavesAReplica, redis.Connection):
     """A connection over TCP."""
 
 
-class SSLConnection(_LeavesAReplica, redis.SSLConnection):
+class SSLConnection(LeavesAReplica, redis.SSLConnection):
     """A connection over TLS."""
 
 
-class UnixConnection(_LeavesAReplica, redis.UnixDomainSocketConnection):
+class UnixConnection(LeavesAReplica, redis.UnixDomainSocketConnection):
     """A connection over a Unix socket."""
 
 
@@ -44,10 +36,26 @@ CONNECTIONS = {"redis": Connection, "rediss": SSLConnection, "unix": UnixConnect
 
 def client_of(url: str, **options: Any) -> redis.Redis:
     """A client; raises ``ValueError`` if ``url`` is not the URL of a Redis."""
+    if is_sentinel(url):
+        return redis.Redis.from_pool(_pool(sentinel_url.parse(url), options))
     kind = CONNECTIONS.get(urlsplit(url).scheme)
     if kind is not None:
         options["connection_class"] = kind
     return redis.Redis.from_url(url, **options)
+
+
+def _pool(found: sentinel_url.Sentinels, options: dict[str, Any]) -> ConnectionPool:
+    kind = SentinelConnection if found.tls is None else SentinelSSLConnection
+    return master_pool(
+        found.hosts,
+        found.master,
+        found.own_options,
+        connection_class=kind,
+        db=found.database,
+        **found.login,
+        **found.certificates,
+        **options,
+    )
 
 
 PING_SECONDS = 3
@@ -63,8 +71,8 @@ def redis_client(url: str) -> redis.Redis:
 KINDS = {
     "cluster": "it is part of a Redis Cluster, which cannot be used: give a single"
     " Redis, with a replica for failover",
-    "sentinel": "it is a Sentinel, which keeps no messages: give a name or an address"
-    " of the master that moves with it",
+    "sentinel": "it is a Sentinel, which keeps no messages: write it as"
+    " sentinel://host:26379?master=name",
 }
 
 

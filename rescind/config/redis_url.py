@@ -6,22 +6,16 @@ ignores, or fails at, a form that only the other knows.
 
 from __future__ import annotations
 
-import re
-from difflib import get_close_matches
+from typing import Any
 from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, urlencode, urlsplit
 
+from rescind.config import sentinel_url
+from rescind.config.url_options import TLS, database_in, need_known
+
 SUCH_AS = "redis://:password@host:6379/0, rediss://… or unix:///path/to/socket?db=0"
-TLS = frozenset(
-    {
-        *("ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile"),
-        *("ssl_check_hostname", "ssl_keyfile", "ssl_password"),
-    }
-)
-DATABASE = ("db", "virtual_host")
 SOCKETS = ("unix", "redis+socket")
 INSTEAD = {
-    "sentinel": "Sentinel is not supported. Give, as redis://, a name or an address of"
-    " the master that moves with it",
+    "sentinel": f"a URL of Sentinels must be such as {sentinel_url.SUCH_AS}",
     "amqp": "RabbitMQ is not supported. Rescind needs a Redis or a Valkey",
     "redis+cluster": "a Redis Cluster is not supported. Give a single Redis, with a"
     " replica for failover",
@@ -36,10 +30,13 @@ SAME = {
 
 
 def usable(text: str) -> str:
-    """``text`` in the form of redis-py: redis://, rediss:// or unix://.
+    """``text`` in one form: redis://, rediss:// or unix:// as redis-py reads it, or
+    sentinel://.
 
     Raises ``ValueError`` with a sentence that shows no part of a password.
     """
+    if is_sentinel(text):
+        return sentinel_url.parse(text).url
     try:
         parts = urlsplit(text)
         well = parts.port is None or parts.port > 0
@@ -57,8 +54,15 @@ def usable(text: str) -> str:
     return _of_server(parts)
 
 
+def is_sentinel(url: str) -> bool:
+    return url.strip().startswith(f"{sentinel_url.SCHEME}://")
+
+
 def for_celery(url: str) -> str:
-    """The result of ``usable`` in the form of Kombu."""
+    """The result of ``usable`` in the form of Kombu. See also ``broker_options``."""
+    if is_sentinel(url):
+        # With several, Kombu would try each as a server of its own after an error.
+        return sentinel_url.parse(url).of_first
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url
@@ -66,41 +70,45 @@ def for_celery(url: str) -> str:
     return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database}"
 
 
+def broker_options(url: str) -> dict[str, Any]:
+    """The options of Kombu's transport that belong to the URL."""
+    if not is_sentinel(url):
+        return {}
+    found = sentinel_url.parse(url)
+    return {
+        "master_name": found.master,
+        "sentinels": [list(one) for one in found.hosts],
+        "sentinel_kwargs": found.own_options,
+    }
+
+
+def broker_tls(url: str) -> dict[str, Any] | None:
+    """The options of TLS that Kombu needs beside the URL; ``None`` without TLS."""
+    if is_sentinel(url):
+        found = sentinel_url.parse(url)
+        return None if found.tls is None else found.certificates
+    # The options of rediss:// are in the URL.
+    return {} if url.startswith("rediss:") else None
+
+
 def _of_server(parts: SplitResult) -> str:
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    database = _database(given, parts.path.strip("/"))
-    _need_known(given, TLS)
+    database = database_in(given, parts.path.strip("/"))
+    need_known(given, TLS)
     query = "?" + urlencode(given, quote_via=quote, safe="/") if given else ""
     return f"{parts.scheme}://{parts.netloc}/{database}{query}"
 
 
 def _of_socket(parts: SplitResult) -> str:
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    database = _database(given, "")
-    _need_known(given, frozenset())
+    database = database_in(given, "")
+    need_known(given, frozenset())
     if not parts.path.strip("/") or parts.hostname:
         raise ValueError(
             "is not the URL of a Redis: a socket has three slashes and its path, as in"
             " unix:///run/redis/redis.sock?db=0"
         )
     return f"unix://{parts.netloc}{parts.path}?db={database}"
-
-
-def _database(given: dict[str, str], path: str) -> str:
-    """The database's number; removes it from ``given``."""
-    named = [given.pop(name) for name in DATABASE if name in given]
-    found = (named or [path or "0"])[0]
-    if not (found.isascii() and found.isdigit()):
-        raise ValueError("is not the URL of a Redis: the database must be a number")
-    return found
-
-
-def _need_known(given: dict[str, str], known: frozenset[str]) -> None:
-    for name in sorted(given.keys() - known):
-        near = get_close_matches(name, known | {"db"}, 1)
-        meant = f": did you mean {near[0]}?" if near else ""
-        shown = name if re.fullmatch(r"\w{1,40}", name, re.ASCII) else "one"
-        raise ValueError(f"has an option that cannot be used here, {shown}{meant}")
 
 
 def _other(scheme: str) -> str:

@@ -15,9 +15,16 @@ NOTED_SECONDS = 1.0
 T = TypeVar("T")
 
 
-def read_list(request: Request, question: Callable[[Connection], T]) -> T:
-    """The answer of one transaction; the page says how old it may be."""
-    found = dashboard_of(request).context.lists.read(question)
+def read_list(
+    request: Request,
+    question: Callable[[Connection], T],
+    lacking: Callable[[T], bool] = lambda _: False,
+) -> T:
+    """The answer of one transaction; the page says how old it may be.
+
+    If the replica's answer is ``lacking``, the primary's is taken.
+    """
+    found = dashboard_of(request).context.lists.read(question, lacking)
     request.state.list_age = found.age
     return found.value
 

@@ -128,6 +128,16 @@ SERVICES = Group(
             " used again by itself, within seconds.",
         ),
         Problem(
+            "retention-behind",
+            "Old cancellations are not deleted in time",
+            "Most of the oldest cancellations ended more than a day before what"
+            " `RESCIND_RETENTION` keeps, and are still in the ledger. So it grows.",
+            "Usually no worker runs, the setting is new, or the database is slow. A"
+            " worker deletes for a quarter of each second, and for half of it when it"
+            " is behind. `rescind prune` deletes at once; run it when few orders wait."
+            " [operating.md](operating.md#retention) has the rates.",
+        ),
+        Problem(
             "disk-full",
             "The disk is full",
             "A file could not be written. Cancellations that were accepted before are"

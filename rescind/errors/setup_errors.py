@@ -40,13 +40,15 @@ SETUP = Group(
             "redis-url",
             "RESCIND_REDIS_URL is not the URL of a Redis",
             "The URL cannot be read, or names something that Rescind cannot use"
-            " (Sentinel, a Redis Cluster, RabbitMQ, an unknown option), or switches TLS"
+            " (a Redis Cluster, RabbitMQ, an unknown option), or switches TLS"
             " verification off. Rescind always verifies TLS: without verification, any"
             " server that answers would get the password.",
             "Write it as `redis://:password@host:6379/0`, `rediss://…` for TLS, or"
             " `unix:///path/to/socket?db=0` (or `redis+socket://…`). For a certificate"
             " authority of your own, add `?ssl_ca_certs=/path/to/ca.pem`. For a Redis"
-            " with Sentinel, give a name or an address that moves with the master.",
+            " with Sentinels, write `sentinel://:password@host1:26379;"
+            "sentinel://host2:26379/0?master=NAME`. Celery has no broker for a Redis"
+            " Cluster.",
         ),
         Problem(
             "database-url",

@@ -25,14 +25,20 @@ log = structlog.get_logger("rescind.worker")
 
 
 class SignOfLife:
-    """The thread. ``load`` returns the calls under way, and on how many lanes."""
+    """The thread. ``load`` returns the calls under way, and on how many lanes;
+    ``sweeping_for`` returns the seconds that a sweep has run, or ``None``."""
 
     def __init__(
-        self, redis: Redis, load: Callable[[], tuple[int, int]], key: str = KEY
+        self,
+        redis: Redis,
+        load: Callable[[], tuple[int, int]],
+        key: str = KEY,
+        sweeping_for: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._redis = redis
         self._load = load
         self._key = key
+        self._sweeping_for = sweeping_for
         self._version = version("rescind")
         self._started_at = utc_now()
         self._stopped = threading.Event()
@@ -54,8 +60,8 @@ class SignOfLife:
                 return
 
     def _attempt(self, do: Callable[[Redis, WorkerRecord, str], None]) -> None:
-        calls, lanes = self._load()
-        own = own_record(self._version, self._started_at, utc_now(), calls, lanes)
+        load, sweeping = self._load(), self._sweeping_for()
+        own = own_record(self._version, self._started_at, utc_now(), load, sweeping)
         try:
             do(self._redis, own, self._key)
         except RedisError as error:

@@ -45,6 +45,8 @@ class WorkerRecord:
     schema: str = ""
     """The newest migration of the ledger that it knows; a version that did not write
     this is older than all that do."""
+    sweeping_since: int | None = None
+    """When the sweep that runs began; ``None`` if none runs."""
 
     @property
     def seen_at(self) -> datetime:
@@ -54,14 +56,25 @@ class WorkerRecord:
     def since(self) -> datetime:
         return moment(self.started_at)
 
+    def sweeping_for(self, now: datetime) -> float:
+        """Seconds that the sweep has run; 0 if none runs."""
+        if self.sweeping_since is None:
+            return 0.0
+        return max(0.0, (now - moment(self.sweeping_since)).total_seconds())
+
 
 def own_record(
-    version: str, started_at: datetime, now: datetime, calls: int, lanes: int
+    version: str,
+    started_at: datetime,
+    now: datetime,
+    load: tuple[int, int],
+    sweeping_for: float | None,
 ) -> WorkerRecord:
-    """The record of this process."""
+    """The record of this process: its calls and lanes, and the seconds of its sweep."""
     started, at = in_ms(started_at), in_ms(now)
-    where, pid, schema = gethostname(), os.getpid(), head()
-    return WorkerRecord(where, pid, version, started, at, calls, lanes, schema)
+    since = None if sweeping_for is None else at - round(sweeping_for * 1000)
+    named = (gethostname(), os.getpid(), version)
+    return WorkerRecord(*named, started, at, *load, head(), sweeping_since=since)
 
 
 def write(redis: Redis, record: WorkerRecord, key: str = KEY) -> None:

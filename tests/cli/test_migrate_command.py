@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.ledger.storage import schema_versions
 from rescind.ledger.storage.migrate import check
 from rescind.ledger.storage.transactions import open_ledger
+from rescind.ledger.storage.unreachable import LedgerVersionError
+from rescind.runtime.resources import runtime
 from rescind.system.service_wait import Patience
 from rescind.telemetry import worker_records
 from rescind.telemetry.worker_records import API_KEY, KEY, LATE, WorkerRecord
@@ -34,7 +37,7 @@ def client(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
 
 
 def record(schema: str, pid: int = 7) -> WorkerRecord:
-    own = worker_records.own_record("0.1.0", utc_now(), utc_now(), 0, 0)
+    own = worker_records.own_record("0.1.0", utc_now(), utc_now(), (0, 0), None)
     return replace(own, host="far-away", pid=pid, schema=schema)
 
 
@@ -75,6 +78,21 @@ def test_without_redis_nothing_is_finished(
     assert "serves this version" in home.run("migrate").out
 
 
+def test_a_new_process_waits_until_the_tables_are_expanded(
+    home: Home, client: Redis, program: LaterProgram
+) -> None:
+    del client
+    program.become(EXPAND)
+    settings.cache_clear()
+    runtime.cache_clear()
+    for _ in range(2):
+        with pytest.raises(LedgerVersionError, match="run `rescind migrate`"):
+            runtime()
+    assert home.run("migrate").status == 0
+    runtime().engine.dispose()
+    runtime.cache_clear()
+
+
 def test_doctor_says_what_is_left(
     home: Home, client: Redis, program: LaterProgram
 ) -> None:
@@ -101,7 +119,7 @@ def test_up_finishes_the_upgrade_unless_an_older_process_runs(
     check(engine)
     program.become()
     if schema:
-        with pytest.raises(Exception, match="upgrade this program"):
+        with pytest.raises(LedgerVersionError, match="upgrade this program"):
             check(engine)
     else:
         check(engine)

@@ -30,7 +30,7 @@ def _aliases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set Kombu's aliases as ``worker.celery`` does, whose app needs a broker."""
     # Kombu caches what other tests looked up.
     monkeypatch.setattr("kombu.transport._transport_cache", {})
-    for name in ("redis", "rediss"):
+    for name in ("redis", "rediss", "sentinel"):
         monkeypatch.setitem(TRANSPORT_ALIASES, name, "worker.transport:Transport")
 
 
@@ -139,8 +139,15 @@ def test_a_real_socket_serves_submissions_and_all_else(
 # --- unusable URLs ------------------------------------------------------------------
 
 REFUSED = [
-    ("sentinel://h:26379/0", "Sentinel is not supported"),
-    ("redis+sentinel://:hush@h:26379/0", "Sentinel is not supported"),
+    ("sentinel://:hush@h:26379/0", "which master the Sentinels watch"),
+    ("sentinel://:hush@h:x/0?master=m", "is not the URL of Sentinels"),
+    ("sentinel://:hush@h;redis://g/0?master=m", "is not the URL of Sentinels"),
+    ("sentinel://:hush@h;:hush2@g/0?master=m", "different passwords"),
+    ("sentinel://:hush@h/0;g/1?master=m", "different databases"),
+    ("sentinel://:hush@h/0?master=m&ssl=maybe", "must be true or false"),
+    ("sentinel://:hush@h/0?master_name=m", "master_name: did you mean master?"),
+    ("sentinel://:hush@h/0?master=m&ssl_cert_reqs=none", "not allowed"),
+    ("redis+sentinel://:hush@h:26379/0", "must be such as sentinel://"),
     ("amqp://u:hush@h//", "RabbitMQ is not supported"),
     ("redis+cluster://h", "Redis Cluster is not supported"),
     ("http://h", "http:// is not supported"),

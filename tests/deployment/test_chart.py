@@ -55,7 +55,11 @@ SECRET = {
     if "Secret" in str(field.annotation)
 }
 FLOWER_ROUTES = [one for one in handlers if isinstance(one, tuple)]
-OPTIONAL = {"RESCIND_WEBHOOK_SECRET", "RESCIND_OIDC_CLIENT_SECRET"}
+OPTIONAL = {
+    "RESCIND_WEBHOOK_SECRET",
+    "RESCIND_OIDC_CLIENT_SECRET",
+    "RESCIND_DATABASE_REPLICA_URL",
+}
 
 
 @pytest.fixture(params=VARIANTS)
@@ -421,6 +425,11 @@ def test_the_scaled_object_names_the_workers_and_a_metric_that_exists(
     whole: Chart,
 ) -> None:
     spec = whole.one("ScaledObject", "worker")["spec"]
+    # As KEDA's definition has them; Helm and Kubernetes alone do not know it.
+    assert spec.keys() == {
+        *("scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval"),
+        *("fallback", "advanced", "triggers"),
+    }
     assert spec["scaleTargetRef"] == {
         "name": whole.one("Deployment", "worker")["metadata"]["name"]
     }

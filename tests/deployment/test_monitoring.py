@@ -20,8 +20,9 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from rescind.ledger.storage.transactions import open_ledger
-from rescind.telemetry.exposition import CONTENT_TYPE, exposition
+from rescind.telemetry.exposition import exposition
 from rescind.telemetry.metric_catalogue import METRICS
+from rescind.telemetry.text_format import CONTENT_TYPE
 from tests.conftest import free_port
 from tests.deployment.files import ROOT
 from tests.intake.test_validation import ACCOUNTS
@@ -212,7 +213,7 @@ def ask(url: str, expression: str) -> list[Any]:
 
 def is_scraped(url: str) -> bool:
     try:
-        return bool(ask(url, "rescind_build_info"))
+        return bool(ask(url, "count_over_time(rescind_build_info[1m]) >= 2"))
     except (requests.ConnectionError, AssertionError):
         return False
 
@@ -228,10 +229,12 @@ def test_a_real_prometheus_scrapes_it_and_answers_every_panel(
     text = exposition(engine, redis, NOW, ACCOUNTS)
     engine.dispose()
     with serving(text) as port, prometheus(tmp_path, port) as url:
-        until(lambda: is_scraped(url), "the first scrape")
+        until(lambda: is_scraped(url), "two scrapes, as a rate needs")
         for name in METRICS:
             samples = f'{{__name__=~"{name}(_count)?"}}'
             assert ask(url, samples), name
         for expression in EXPRESSIONS:
             chosen = re.sub(r"\$(?:provider|account)", ".*", expression)
-            ask(url, chosen.replace("$__rate_interval", "1m"))
+            # Of metrics that do not change, no rate is above 0.
+            every = chosen.replace("$__rate_interval", "1m").removesuffix(" > 0")
+            assert ask(url, every), expression

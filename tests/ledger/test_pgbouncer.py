@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
+from chaos.pgbouncer import PgBouncer
 from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.storage.migrate import check, upgrade
 from rescind.ledger.storage.postgres import BoundedConnection
@@ -20,7 +21,7 @@ from rescind.ledger.storage.transactions import (
     writing,
 )
 from tests.ledger.build import new, take_in
-from tests.pooler import pooled
+from tests.pooler import pooled, pooler
 
 CLIENTS, EACH = 6, 12
 """More clients than sessions, and more runs of each statement than before psycopg
@@ -75,6 +76,30 @@ def test_a_pooler_that_is_not_recognised_can_be_named(postgres_empty_url: str) -
         assert isinstance(raw, BoundedConnection)
         assert raw.is_pooled
     engine.dispose()
+
+
+def test_work_goes_on_after_a_pooler_was_killed_or_hung(
+    postgres_ledger_url: str,
+) -> None:
+    with pooler(postgres_ledger_url) as pgbouncer:
+        engine = open_ledger(pgbouncer.url)
+        ping(engine)
+        pgbouncer.restart()
+        ping(engine)
+        with pytest.raises(LedgerUnreachableError, match="in time"):
+            work_while_it_hangs(pgbouncer, engine)
+        ping(engine)
+        engine.dispose()
+
+
+def work_while_it_hangs(pgbouncer: PgBouncer, engine: Engine) -> None:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        writing(engine, seconds=0.2) as connection,
+    ):
+        hung = pool.submit(pgbouncer.hang, 0.6)
+        while not hung.done():
+            connection.execute(text("SELECT 1"))
 
 
 def test_options_that_the_pooler_refuses_are_explained(bouncer: str) -> None:

@@ -125,6 +125,15 @@ class Pruning:
         return ids[-1] if len(ids) == AT_ONCE else None
 
 
+def is_behind(connection: Connection, before: datetime) -> bool:
+    """Whether most of the oldest cancellations ended before ``before``, and are still
+    there. It reads ``AT_ONCE`` rows."""
+    oldest = select(C.finished_at).order_by(C.id).limit(AT_ONCE)
+    ends = connection.execute(oldest).scalars().all()
+    over = [at for at in ends if at is not None and at < in_ms(before)]
+    return 2 * len(over) > AT_ONCE
+
+
 def count_ended(connection: Connection, before: datetime) -> int:
     """How many cancellations may be deleted that ended before ``before``. Reads the
     whole ledger."""
