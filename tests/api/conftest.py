@@ -21,9 +21,9 @@ from rescind.api.health import CachedCheck, alive, ready, redis_unreachable
 from rescind.api.http_server import Server, listen, make_server
 from rescind.api.problem_details import ledger_unreachable
 from rescind.api.wrong_tokens import WrongTokens
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.accounts import Lane
 from rescind.config.settings import Settings
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.conftest import free_port

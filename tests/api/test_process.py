@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from rescind.api import __main__ as api
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.settings import settings
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.api.conftest import ACCOUNTS, EVERYTHING, NOWHERE

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, text
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.dashboard import aged_lists
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.storage import replica as replicas
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.replica import Lists

@@ -11,7 +11,7 @@ from alembic import command
 from sqlalchemy import Engine, text
 
 from chaos.pgbouncer import PgBouncer
-from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.storage.migrate import _config, check, upgrade
 from rescind.ledger.storage.postgres import BoundedConnection
 from rescind.ledger.storage.transactions import (

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
+from rescind.browse.counts import calls_made
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.recording import (
     ForbiddenEdgeError,
@@ -20,7 +21,6 @@ from rescind.ledger.changes.recording import (
 from rescind.ledger.changes.transitions import write_steps
 from rescind.ledger.progress import Change, Claimed, Progress
 from rescind.ledger.reading.counter_totals import totals
-from rescind.ledger.reading.counts import calls_made
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import EDGES, FINAL, State
 from rescind.ledger.storage.cancellation_rows import progress_of

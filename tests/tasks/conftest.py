@@ -15,8 +15,8 @@ from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.settings import Settings
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.storage.transactions import open_ledger, reading
 from rescind.sandbox import Sandbox, running
