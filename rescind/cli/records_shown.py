@@ -101,6 +101,8 @@ def _evidence(evidence: dict[str, Any] | str | None) -> str:
         parts.append(f"HTTP {evidence['status']}")
     if "took_ms" in evidence:
         parts.append(f"{evidence['took_ms']} ms")
+    if "worker" in evidence:
+        parts.append(f"worker {evidence['worker']}")
     parts += [evidence[name] for name in ("detail", "body") if name in evidence]
     return ", ".join(parts)
 

@@ -91,7 +91,7 @@ class ApiServer:
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token}")
         return requests.request(
-            method, self.url + path, headers=headers, timeout=20, **more
+            method, self.url + path, headers=headers, timeout=60, **more
         )
 
     def get(self, path: str, **more: Any) -> requests.Response:

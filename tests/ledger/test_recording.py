@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -335,6 +337,7 @@ def test_a_call_is_stored_with_the_step_that_it_caused(engine: Engine) -> None:
         "status": 400,
         "took_ms": 42,
         "body": '{"error":"no"}',
+        "worker": f"{gethostname()} {os.getpid()}",
     }
     assert counts == [("notpanel", "cancel", "answered", 1)]
 

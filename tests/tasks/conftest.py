@@ -23,7 +23,7 @@ from rescind.sandbox import Sandbox, running
 from rescind.system.local_system import System
 from worker.broker import BROKER_OPTIONS
 
-PATIENCE = 45.0
+PATIENCE = 60.0
 """Seconds after which a wait has failed: far longer than anything here takes."""
 
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
