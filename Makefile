@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one does its own set-up, into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-later demo simulate simulate-proof chaos chaos-proof \
+.PHONY: help setup test test-later test-latest sbom demo simulate simulate-proof chaos chaos-proof \
   isolation bench idle screenshots docs compiled lint types format clean lock
 
 VENV := .venv
@@ -50,10 +50,13 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 	rm -f $(VENV)/.set-up-*; \
 	touch $@
 
-PYTEST := $(BIN)/python -m pytest --durations=25 --durations-min=0.5
+PYTHON_OF_TESTS = $(BIN)/python
+PYTEST = $(PYTHON_OF_TESTS) -m pytest --durations=25 --durations-min=0.5
 ifeq ($(strip $(ARGS)),)
+# Only the files that have such a test are read again.
+ALONE := $(shell grep -rl --include='test_*.py' '^@pytest.mark.alone' tests)
 TESTS = $(1) $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not alone" && \
-  $(1) $(PYTEST) -n 2 -m alone
+  $(1) $(PYTEST) -n 2 -m alone $(ALONE)
 else
 TESTS = $(1) $(PYTEST) $(ARGS)
 endif
@@ -76,6 +79,26 @@ test-later: $(STAMP) ## every test, with the clock 400 days ahead (ARGS="-k name
 	@command -v faketime >/dev/null || { echo "make test-later needs faketime:" \
 	  "install it (on Debian and Ubuntu, the package faketime)" >&2; exit 1; }
 	$(call TESTS,$(LATER))
+
+LATEST := .venv-latest
+
+# Without the pins: what a plain `pip install` would take today. What differs is listed.
+test-latest: PYTHON_OF_TESTS = $(LATEST)/bin/python
+test-latest: $(STAMP) ## the tests with the newest allowed version of every dependency (ARGS="-k name" chooses some)
+	@$(BIN)/python -m venv --clear $(LATEST)
+	@$(LATEST)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	  --upgrade --upgrade-strategy eager --editable '.[dev]' --requirement requirements/build.in
+	@$(LATEST)/bin/python -m pip --disable-pip-version-check freeze --all --exclude-editable \
+	  >$(LATEST)/versions.txt
+	@$(BIN)/python -m tests.newer_versions $(LATEST)/versions.txt
+	$(call TESTS,)
+
+SBOM = cyclonedx-py requirements --pyproject pyproject.toml --mc-type application \
+  --spec-version 1.6 --output-reproducible
+
+sbom: $(STAMP) ## list all that is installed with Rescind, as build/rescind.cdx.json (CycloneDX)
+	@mkdir -p build
+	$(BIN)/$(SBOM) --output-file build/rescind.cdx.json requirements/runtime.txt
 
 lint: $(STAMP) types ## ruff, mypy in strict mode, import-linter
 	$(BIN)/ruff check .
@@ -140,7 +163,7 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 
 clean: ## remove .venv, caches and builds (.rescind, which holds a ledger, stays)
-	rm -rf $(VENV) $(BENCH) $(BATCHES) build dist .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(LATEST) $(BENCH) $(BATCHES) build dist .mypy_cache .pytest_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -10,6 +10,7 @@ seen, in a file that nobody else may read or write.
 import os
 from contextlib import suppress
 from ipaddress import ip_address
+from logging import getLogger
 from typing import Any
 
 from tornado.options import options
@@ -17,6 +18,7 @@ from tornado.options import options
 from rescind.config.home import make_private_folder
 from rescind.config.path_ownership import NotOursError, check_ours
 from rescind.config.settings import settings
+from rescind.telemetry.logs import set_up
 
 _HOME = settings().home
 _DB = _HOME / "flower.db"
@@ -26,6 +28,8 @@ try:
     check_ours(_DB)
 except NotOursError as error:
     raise SystemExit(f"rescind: {error}") from None
+# Tornado has set the level, and adds no handler of its own beside this one.
+set_up(getLogger().level, settings().log_format)
 # A user who can write its file can have Flower run any code.
 os.umask(0o077)
 

@@ -1,7 +1,7 @@
 """``python -m chaos``: run Rescind while its services, workers and providers fail.
 
 Exit status 0 if every run was good; 1 if a run was not, for example because a
-cancellation was lost, untrue or sent twice.
+cancellation was lost, untrue or sent twice; 2 if a run cannot be made.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chaos.databases import DATABASES
+from chaos.former_release import NoFormerReleaseError
 from chaos.mutations import MUTATIONS
 from chaos.run import run
 from chaos.scales import LONG, SEED, SHORT
@@ -45,18 +46,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run on each chosen database and print each report; return the exit status."""
     options = parser().parse_args(argv)
     kinds = _databases(options.way, options.database)
-    good = True
-    for kind in kinds:
-        scale = SHORT if options.short else LONG
-        report = run(
-            kind, scale, options.seed, options.mutation, options.keep, options.way
-        )
-        print(report.text(), flush=True)
-        if options.json:
-            options.json.mkdir(parents=True, exist_ok=True)
-            (options.json / f"{kind}.json").write_text(report.document())
-        good = good and not report.failings
-    return 0 if good else 1
+    try:
+        made = [_is_good(kind, options) for kind in kinds]
+        return 0 if all(made) else 1
+    except NoFormerReleaseError as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return 2
+
+
+def _is_good(kind: str, options: argparse.Namespace) -> bool:
+    """Run on one database, and print the report."""
+    scale = SHORT if options.short else LONG
+    report = run(kind, scale, options.seed, options.mutation, options.keep, options.way)
+    print(report.text(), flush=True)
+    if options.json:
+        options.json.mkdir(parents=True, exist_ok=True)
+        (options.json / f"{kind}.json").write_text(report.document())
+    return not report.failings
 
 
 def _databases(way: str, chosen: str) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ KINDS = {
     "withdrawal": "withdrawals untrue",
     "plan": "steps of plans untrue",
     "waiting": "steps that wait for ever",
+    "way": "faults of this way alone",
 }
 
 

@@ -18,7 +18,7 @@ from rescind.provider.outcomes import Reason
 
 GRACE = 0.05
 """Seconds by which the provider's clock reading may differ from the ledger's."""
-ANY, LATE = "any", "late"
+ANY, LATE, CANCELLED = "any", "late", "cancelled"
 DEFAULT = "cancelled"
 End = tuple[str, str | None]
 """A final state and its reason."""
@@ -119,8 +119,21 @@ class Plans:
                 if not any(_met(end, step.wanted) for end in shown):
                     end = ends[-1] if ends else None
                     yield f"a cancel was sent when {one[2]} had ended as {end}"
-                elif _is_confirmed(ends[-1]) and not _has_acted(calls, one, at):
+                elif _is_confirmed(ends[-1]) and not (
+                    _has_acted(calls, one, at) or self._was_cancelled(one)
+                ):
                     yield f"a cancel was sent before one of {one[2]} had arrived"
+
+    def _was_cancelled(self, wish: Wish) -> bool:
+        """Whether somebody else had cancelled the order before.
+
+        If the answer to our first cancel is lost, nobody can know whose cancel it was.
+        """
+        its = (one for one in self.records if one["id"] == wish[2])
+        return any(
+            one["provider"] == wish[0] and one.get("was") == State.CANCELLED
+            for one in its
+        )
 
     def _skipped(self, step: Step, row: LedgerRow) -> Iterator[str]:
         if row["reason"] != Reason.NOT_WANTED:
@@ -141,8 +154,12 @@ Calls = Mapping[tuple[str, str], Sequence[tuple[float, bool]]]
 def _cancels(records: Sequence[Mapping[str, Any]]) -> Calls:
     return {
         (record["provider"], record["id"]): [
-            # A late one acts after its arrival, and its event does not say so.
-            (event["t"], event["acted"] or event["fault"] == LATE)
+            # A late one acts after its arrival, and its event does not say so. None
+            # has to act on an order that someone else had cancelled.
+            (
+                event["t"],
+                event["acted"] or event["fault"] == LATE or record["was"] == CANCELLED,
+            )
             for event in record["events"]
             if event["op"] == "cancel"
         ]

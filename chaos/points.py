@@ -48,6 +48,7 @@ class Failpoints:
         self._calm = folder / "calm"
         self._freezes = folder / "freezes"
         self._is_quiet = is_quiet
+        self._stopped: set[int] = set()
 
     # --- for the conductor ---
 
@@ -75,6 +76,10 @@ class Failpoints:
         """Record a kill before it happens: afterwards the process cannot."""
         _append(self._deaths, f"{time.time()} {point} {KILL}")
 
+    def note_stopped(self, pid: int) -> None:
+        """Record that this worker is stopped on purpose, and ends by itself."""
+        self._stopped.add(pid)
+
     def ready_for(self, pid: int | None) -> float:
         """Seconds for which that worker has taken messages; -1 if it takes none."""
         try:
@@ -87,7 +92,8 @@ class Failpoints:
         if not self._endings.exists():
             return {}
         lines = [line.split() for line in self._endings.read_text().splitlines()]
-        return {int(pid): float(at) for at, pid in lines}
+        found = {int(pid): float(at) for at, pid in lines}
+        return {pid: at for pid, at in found.items() if pid not in self._stopped}
 
     def freezes(self) -> list[float]:
         """The times (epoch) at which a worker was frozen, so far."""

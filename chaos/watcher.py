@@ -10,9 +10,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy.exc import ProgrammingError
 
 from chaos.idleness import Idleness
-from rescind.ledger.reading.counts import written
+from rescind.browse.counts import written
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
@@ -59,7 +60,8 @@ class Watcher(threading.Thread):
             with reading(self._engine) as connection:
                 rows = connection.execute(chosen).all()
                 is_due = connection.execute(due.limit(1)).first() is not None
-        except LedgerUnreachableError:
+        except (LedgerUnreachableError, ProgrammingError):
+            # The second one: before a migration the ledger may lack a column.
             self.idleness.end()
             return
         self._note(rows)

@@ -12,6 +12,7 @@ from chaos.fault_plan import Plan
 from chaos.fault_schedule import PlannedFault
 from chaos.redis_servers import OneRedis, RedisServers
 from chaos.scales import Scale
+from rescind.demo.facts import Offence
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
 from rescind.system.supervisor import Program
@@ -69,6 +70,10 @@ class Way:
         """How each kind of its own faults is done. Each runs in a thread of its own."""
         del means
         return {}
+
+    def offences(self) -> list[Offence]:
+        """What went wrong in this way alone, at the end of a run."""
+        return []
 
     def changed(self, drawn: Plan) -> Plan:
         """The plan with the faults of this way."""

@@ -14,14 +14,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
+from rescind.ledger.storage import schema_versions
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
 from rescind.runtime import group_job, retention, search_job
 from tests.browser import launched
 from tests.cli.test_cli_support import Home, make_home
 from tests.interrupts import interruptible
+from tests.later_program import LaterProgram
 from tests.ledger.build import NOW
 from tests.postgres import Databases, postgres_server
+from tests.statement_cache import shared_statements
 from tests.valkey import free_port, valkey_server
 
 __all__ = ["free_port"]
@@ -81,6 +84,13 @@ def pytest_collection_finish() -> None:
 def _interruptible() -> Iterator[None]:
     """Processes that tests start react to Ctrl-C, even if the tests ignore it."""
     with interruptible():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_statements() -> Iterator[None]:
+    """The engines of all tests compile each statement once."""
+    with shared_statements():
         yield
 
 
@@ -223,3 +233,11 @@ def home(
     (tmp_path / ".rescind").mkdir(mode=0o700)
     shutil.copyfile(sqlite_template, tmp_path / ".rescind" / "ledger.db")
     return made
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LaterProgram]:
+    """Makes this program one that has migrations more."""
+    yield LaterProgram(tmp_path, monkeypatch)
+    monkeypatch.undo()
+    schema_versions.known.cache_clear()

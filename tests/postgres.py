@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import warnings
@@ -9,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
+from tests.postgres_cluster import cluster
 
 MOST_BYTES = 2**20
 """A database larger than this is made again instead of cleared."""
@@ -21,7 +24,7 @@ HERE = "relnamespace = 'public'::regnamespace"
 SHAPE = f"""
 SELECT (SELECT string_agg(concat_ws(' ', relname, relfilenode, relnatts, relchecks,
     relhastriggers, reltuples), ',' ORDER BY relname) FROM pg_class WHERE {HERE}),
-  (SELECT version_num FROM alembic_version),
+  (SELECT version_num FROM alembic_version), (SELECT oldest FROM schema_range),
   (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
   (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_proc),
   (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_db_role_setting)
@@ -34,13 +37,25 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 TABLES = f"""
 SELECT quote_ident(relname) FROM pg_class
-WHERE relkind = 'r' AND relname <> 'alembic_version' AND {HERE}
+WHERE relkind = 'r' AND relname NOT IN ('alembic_version', 'schema_range') AND {HERE}
 """
+
+
+PROGRAMS = "POSTGRES_PROGRAMS"
+"""A variable that may name a folder with the programs of another version."""
 
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """The URL of a new server; its database is empty."""
+    if PROGRAMS in os.environ:
+        with cluster(Path(os.environ[PROGRAMS]), port=5432) as found:
+            # Tests that count connections, and fill memory, have more of both.
+            found.start(listen_addresses="''", max_connections="100")
+            where = {"host": str(found.folder)}
+            socket = make_url(found.url()).set(host=None, port=None, query=where)
+            yield socket.render_as_string(hide_password=False)
+        return
     with warnings.catch_warnings():
         # platformdirs needs XDG_RUNTIME_DIR.
         warnings.simplefilter("ignore")
@@ -109,8 +124,14 @@ class Databases:
 
     def _made(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        quickest = " STRATEGY file_copy" if self._version() >= 150_000 else ""
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}{quickest}")
         return name
+
+    def _version(self) -> int:
+        with self._admin.connect() as connection:
+            raw: Any = connection.connection.dbapi_connection
+            return int(raw.info.server_version)
 
     def _drop(self, name: str) -> None:
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -23,12 +23,14 @@ from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.ledger_url import opened
 from rescind.config.redis_client import need_right_kind
 from rescind.config.settings import SettingsError, settings
-from rescind.runtime import host, shutdown_flag
+from rescind.runtime import alive_file, host, shutdown_flag, systemd_watchdog
 from rescind.telemetry import tracing
 from rescind.telemetry.logs import set_up
 from worker.refused_start import refuse_start
 
 log = structlog.get_logger("rescind.worker")
+_signs: list[alive_file.AliveFile | systemd_watchdog.SystemdWatchdog] = []
+"""What shows a supervisor that this process moves, if its environment asks for it."""
 
 LONGER_SECONDS = 4.5
 """Time after a provider's longest answer, to record it and to end the worker."""
@@ -47,7 +49,17 @@ def _starting(sender: Any, **_rest: Any) -> None:
     _need_services()
     _warn()
     tracing.start()
+    _show_life()
     shutdown_flag.before_exit.append(_end_beat)
+
+
+def _show_life() -> None:
+    path = alive_file.named()
+    if path is not None:
+        _signs.append(alive_file.AliveFile(path, host.has_started))
+    address = systemd_watchdog.asked()
+    if address is not None:
+        _signs.append(systemd_watchdog.SystemdWatchdog(address))
 
 
 def _need_services() -> None:
@@ -117,4 +129,6 @@ def _end_beat() -> None:
 @worker_shutdown.connect
 def _stopped(**_rest: Any) -> None:
     host.join()
+    for one in _signs:
+        one.stop()
     tracing.finish()

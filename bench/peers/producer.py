@@ -37,7 +37,7 @@ def _send(module: Any, asked: dict[str, Any], orders: list[str]) -> None:
     if "lanes" in asked:
         module.send_spread(asked["lanes"], orders, **more)
     elif asked.get("plans"):
-        module.send_plans(asked["provider"], orders)
+        module.send_plans(asked["provider"], orders, many=asked["many"])
     elif asked["many"]:
         module.send_many(asked["provider"], orders)
     else:

@@ -34,9 +34,10 @@ def send_spread(
     )
 
 
-def send_plans(provider: str, orders: Sequence[str]) -> None:
-    """Send the orders in plans of three: two wait for the one before them."""
-    most = MOST - MOST % 3
+def send_plans(provider: str, orders: Sequence[str], *, many: bool) -> None:
+    """Send the orders in plans of three, many in a message or one: two wait for the one
+    before them."""
+    most = MOST - MOST % 3 if many else 3
     for start in range(0, len(orders), most):
         some = orders[start : start + most]
         _submit([_planned(provider, one, n) for n, one in enumerate(some)])

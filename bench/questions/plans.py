@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from bench.bench_plan import SPENT, Notes, Plan, noted, rows, say, throughput
 from bench.ledgers import AT, ID, SERIES, fill
 from bench.rescind_contender import Rescind
 from bench.results import Result, Row, Target
+from bench.stage import Stage
 from bench.stats import alternate
 from rescind.ledger.changes.claims import Wanted, claim_many
 from rescind.ledger.changes.new_cancellation import NOT_DUE
@@ -27,10 +29,22 @@ from rescind.ledger.storage.transactions import open_ledger
 from rescind.provider.outcomes import Reason
 
 SINGLE, PLANNED = "single ones", "plans of three"
-LANES: Mapping[str, tuple[str, int]] = {
-    # A provider, and the number of orders: many in a call, and one in a call.
-    "100 a call": ("ithink", 30_000),
-    "one a call": ("iletimerkezi", 6_000),
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How orders are sent: by producers, and by workers to the provider."""
+
+    provider: str
+    orders: int
+    together: bool
+    """Whether a message has about 1,000 orders, or only one order or one plan."""
+
+
+CASES: Mapping[str, Case] = {
+    "a message each": Case("iletimerkezi", 6_000, together=False),
+    "1,000 a message, one a call": Case("iletimerkezi", 6_000, together=True),
+    "1,000 a message, 100 a call": Case("ithink", 30_000, together=True),
 }
 MOST, WITHIN = 1.3, 1.5
 LANE = ("ithink", "default")
@@ -40,11 +54,12 @@ SUCCESSORS = 1_000
 READY, TIMES = 1_000, 21
 HOW = (
     "The same number of orders, all single, and all in plans of three: the second and"
-    " the third wait for the first. Messages of 999 or 1,000 lie on the queue; the"
-    " worker goes on when the clock starts, until the last final state. Claims: a"
-    " ledger of 1,000 rows, half of them due, with and without 100,000 that wait for"
-    " 100 of them; a claim of 500, rolled back; and the record of one end that releases"
-    " 1,000, rolled back."
+    " the third wait for the first. A producer sends each order, or each plan, in a"
+    " message of its own; or 999 or 1,000 orders in a message. All messages lie on the"
+    " queue; the worker goes on when the clock starts, until the last final state."
+    " Claims: a ledger of 1,000 rows, half of them due, with and without 100,000 that"
+    " wait for 100 of them; a claim of 500, rolled back; and the record of one end that"
+    " releases 1,000, rolled back."
 )
 ROWS = """
 INSERT INTO cancellation (id, provider, account, order_id, key, params, meta, state,
@@ -68,11 +83,9 @@ class Single(Rescind):
 
     name = SINGLE
 
-
-class Planned(Rescind):
-    """Its producer sends plans of three, when it sends many orders."""
-
-    name = PLANNED
+    def __init__(self, stage: Stage, case: Case) -> None:
+        super().__init__(stage, case.provider)
+        self._together = case.together
 
     def send(
         self,
@@ -84,14 +97,27 @@ class Planned(Rescind):
     ) -> dict[str, float]:
         if not many:
             return super().send(orders, many=False, provider=provider, **more)
-        return self._ask(orders, {"plans": True, "provider": self.provider})
+        return self._measured(orders)
+
+    def _measured(self, orders: int) -> dict[str, float]:
+        return super().send(orders, many=self._together)
+
+
+class Planned(Single):
+    """Its producer sends plans of three, when it sends many orders."""
+
+    name = PLANNED
+
+    def _measured(self, orders: int) -> dict[str, float]:
+        asked = {"plans": True, "many": self._together, "provider": self.provider}
+        return self._ask(orders, asked)
 
 
 def ask(plan: Plan) -> Result:
     """Measure single orders beside plans, and a claim beside many that wait."""
     found: list[Row] = []
     for kind in plan.databases:
-        for name in LANES:
+        for name in CASES:
             found += _orders(plan, kind, name)
         found += _claims(plan, kind)
     targets = [target for kind in plan.databases for target in _targets(kind)]
@@ -102,7 +128,7 @@ def ask(plan: Plan) -> Result:
 
 def _targets(kind: str) -> Iterator[Target]:
     what = SPENT[0]
-    for name in LANES:
+    for name in CASES:
         case = f"{name}, {kind}, {what}"
         yield Target(case, PLANNED, MOST, SINGLE, at_most=True)
     yield Target(f"claim, {kind}", _name(WAITING), WITHIN, _name(EMPTY), at_most=True)
@@ -112,18 +138,18 @@ def _targets(kind: str) -> Iterator[Target]:
 
 
 def _orders(plan: Plan, kind: str, name: str) -> list[Row]:
-    provider, usual = LANES[name]
+    how = CASES[name]
     case, seen = f"{name}, {kind}", dict[str, Notes]()
-    orders = plan.size(usual, usual // 5)
+    orders = plan.size(how.orders, how.orders // 5)
     tries = {
-        team.name: throughput(partial(_team, plan, kind, provider, team), orders, seen)
+        team.name: throughput(partial(_team, plan, kind, how, team), orders, seen)
         for team in (Single, Planned)
     }
     return [*rows(plan, case, "orders/s", tries), *noted(case, seen, SPENT)]
 
 
-def _team(plan: Plan, kind: str, provider: str, team: type[Rescind]) -> Rescind:
-    return team(plan.stage(kind), provider)
+def _team(plan: Plan, kind: str, how: Case, team: type[Single]) -> Single:
+    return team(plan.stage(kind), how)
 
 
 # --- many that wait -------------------------------------------------------------------

@@ -31,11 +31,14 @@ def main(argv: Sequence[str] = ()) -> int:
     argparse.ArgumentParser(prog="python -m rescind.api", description=ABOUT).parse_args(
         argv
     )
+    # Until the settings are read, for their own faults.
     set_up()
     # Alembic logs each check of the ledger's version at INFO.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        return _run(settings())
+        chosen = settings()
+        set_up(style=chosen.log_format)
+        return _run(chosen)
     except Exception as error:
         known = explain(error)
         if known is None:

@@ -7,12 +7,11 @@ from starlette.responses import Response
 
 from rescind.api import cursors
 from rescind.api.callers import Reader
-from rescind.api.cancellation_routes import context_of
 from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.operation_models import Actions
 from rescind.api.problem_details import JSON
-from rescind.ledger.reading.action_listing import actions_before, as_action
-from rescind.ledger.storage.transactions import reading
+from rescind.api.replica_reading import read_list
+from rescind.browse.action_listing import actions_before, as_action
 
 router = APIRouter(prefix="/v1", tags=["actions"], responses=TOKEN_PROBLEMS)
 
@@ -33,8 +32,7 @@ def list_actions(
     What a token submits within an hour is one action.
     """
     before = cursors.before(cursor)
-    with reading(context_of(request).ledger()) as connection:
-        # One row more than the page shows tells whether another page follows.
-        rows = actions_before(connection, limit + 1, before)
+    # One row more than the page shows tells whether another page follows.
+    rows = read_list(request, lambda c: actions_before(c, limit + 1, before))
     more = cursors.after(rows[limit - 1].id) if len(rows) > limit else None
     return JSON({"actions": [as_action(row) for row in rows[:limit]], "next": more})

@@ -47,6 +47,7 @@ from rescind.dashboard.routes import router as dashboard
 from rescind.intake.receipts import Taken
 from rescind.intake.submissions import take_in
 from rescind.ledger.changes.submission_actions import SubmissionActions
+from rescind.telemetry.shared_collection import SharedCollection
 
 THREADS = 12
 """Reading requests at once: fewer than the ledger's connections, to leave one for
@@ -74,6 +75,7 @@ def create_app(context: ApiContext) -> FastAPI:
     app.state.plan_actions = plan_submission_routes.PlanActions()
     app.state.event_intake = event_routes.EventIntake()
     app.state.budgets = Budgets()
+    app.state.metrics = SharedCollection()
     app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
     app.state.ready = health.CachedCheck(health.ready, ledger_unreachable)
     for module in (
@@ -118,6 +120,7 @@ def _take_in(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = THREADS
+    app.state.context.show_life()
     yield
     app.state.intake.close()
     app.state.context.close()

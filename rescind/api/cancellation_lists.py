@@ -14,13 +14,13 @@ from rescind.api.group_models import Group
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON
 from rescind.api.query_parameters import moment_of
+from rescind.api.replica_reading import read_list
 from rescind.api.response_models import Records
+from rescind.browse.listing import Filter, list_rows
+from rescind.browse.updates import changed
 from rescind.config.access_tokens import Token
 from rescind.intake.validation import LONGEST_TEXT
-from rescind.ledger.deliveries.group_receivers import told_of
-from rescind.ledger.reading.group_summary import summary_of
-from rescind.ledger.reading.listing import Filter, list_rows
-from rescind.ledger.reading.updates import changed
+from rescind.ledger.deliveries.group_receivers import group_seen
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
@@ -68,9 +68,8 @@ def list_many(
     if updated_since is not None:
         return _changes(request, caller, wanted, updated_since, limit, cursor)
     before = cursors.before(cursor)
-    with reading(context_of(request).ledger()) as connection:
-        # One row more than the page shows tells whether another page follows.
-        rows = list_rows(connection, wanted, limit + 1, before)
+    # One row more than the page shows tells whether another page follows.
+    rows = read_list(request, lambda c: list_rows(c, wanted, limit + 1, before))
     more = cursors.after(rows[limit - 1].id) if len(rows) > limit else None
     listed = [record_of(row, caller) for row in rows[:limit]]
     return JSON({"cancellations": listed, "next": more})
@@ -85,6 +84,7 @@ def _changes(
     cursor: str | None,
 ) -> Response:
     place = cursors.changes(cursor, moment_of("updated_since", updated_since))
+    # A copy that skipped a change would never learn of it: the primary is read.
     with reading(context_of(request).ledger()) as connection:
         rows, more = changed(connection, wanted, place, limit)
     return JSON(
@@ -110,10 +110,12 @@ def show_group(group: str, request: Request, caller: LimitedReader) -> Response:
 
     `told` is empty for a token whose limits do not have the whole group.
     """
-    name, whole = storable(group), caller.limits.allows_group(storable(group))
-    with reading(context_of(request).ledger()) as connection:
-        found = summary_of(connection, name, caller.limits)
-        told = told_of(connection, name) if whole else []
-    if not found.total:
+    found = read_list(
+        request,
+        lambda c: group_seen(c, storable(group), caller.limits),
+        # A new group may not be in the replica yet.
+        lacking=lambda read: read.is_unknown,
+    )
+    if found.is_unknown:
         raise not_found("group")
-    return JSON({**found.document(), "group": group, "told": told})
+    return JSON({**found.summary.document(), "group": group, "told": found.told})

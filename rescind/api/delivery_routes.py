@@ -9,16 +9,15 @@ from starlette.responses import Response
 
 from rescind.api import cursors
 from rescind.api.callers import LimitedReader
-from rescind.api.cancellation_routes import context_of
 from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.problem_details import JSON
+from rescind.api.replica_reading import read_list
 from rescind.api.response_models import Deliveries
 from rescind.ledger.deliveries.delivery_queries import (
     as_listed,
     delivery_page,
     place_of,
 )
-from rescind.ledger.storage.transactions import reading
 
 router = APIRouter(prefix="/v1", tags=["webhooks"], responses=TOKEN_PROBLEMS)
 
@@ -40,9 +39,11 @@ def list_many(
 ) -> Response:
     """Of each address only the host is shown, since the rest may hold a secret."""
     behind = cursors.behind(cursor, state)
-    with reading(context_of(request).ledger()) as connection:
-        # One row more than the page shows tells whether another page follows.
-        rows = delivery_page(connection, state, limit + 1, behind, caller.limits)
+    limits = caller.limits
+    # One row more than the page shows tells whether another page follows.
+    rows = read_list(
+        request, lambda c: delivery_page(c, state, limit + 1, behind, limits)
+    )
     last = place_of(rows[limit - 1], state) if len(rows) > limit else None
     return JSON(
         {

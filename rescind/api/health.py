@@ -25,6 +25,8 @@ from rescind.api.query_parameters import only_known
 from rescind.config.settings import SettingsError
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping
 from rescind.telemetry import exposition, heartbeat
+from rescind.telemetry.shared_collection import SharedCollection
+from rescind.telemetry.text_format import CONTENT_TYPE
 
 log = structlog.get_logger("rescind.api")
 router = APIRouter(tags=["health"], dependencies=[Depends(only_known)])
@@ -170,7 +172,10 @@ def show_metrics(request: Request, _caller: Reader) -> Response:
         redis = context.redis
     except (SettingsError, ValueError):
         raise redis_unreachable() from None
-    text = exposition.exposition(
-        context.engine, redis, datetime.now(UTC), context.accounts
+    collection: SharedCollection = request.app.state.metrics
+    text = collection.metrics(
+        lambda: exposition.exposition(
+            context.engine, redis, datetime.now(UTC), context.accounts
+        )
     )
-    return Response(text, media_type=exposition.CONTENT_TYPE)
+    return Response(text, media_type=CONTENT_TYPE)

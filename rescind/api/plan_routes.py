@@ -14,6 +14,7 @@ from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.plan_models import PlanDocument, Plans
 from rescind.api.problem_details import JSON
 from rescind.api.query_parameters import moment_of
+from rescind.api.replica_reading import read_list
 from rescind.intake.validation import LONGEST_TEXT
 from rescind.ledger.reading.plans import PlanFilter, plan_document, plan_page
 from rescind.ledger.storage.transactions import reading
@@ -54,8 +55,7 @@ def list_plans(
         within=caller.limits,
     )
     before = cursors.before(cursor)
-    with reading(context_of(request).ledger()) as connection:
-        page = plan_page(connection, wanted, limit, before)
+    page = read_list(request, lambda c: plan_page(c, wanted, limit, before))
     more = None if page.next is None else cursors.after(page.next)
     return JSON({"plans": page.plans, "next": more})
 

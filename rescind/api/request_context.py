@@ -15,6 +15,9 @@ SANE = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 """Ids that are taken over from callers: they can stand in a header and in a log."""
 RATE = "rate_limit"
 """The name in ``request.state`` of the headers about the token's rate."""
+LIST_AGE = "list_age"
+"""The name in ``request.state`` of the seconds that a list may be old."""
+LIST_AGE_HEADER = "Rescind-List-Age"
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
@@ -73,6 +76,8 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             headers[HEADER] = self._id
             headers.update(self._state.get(RATE, {}))
+            if (age := self._state.get(LIST_AGE)) is not None:
+                headers[LIST_AGE_HEADER] = f"{age:.1f}"
             await self._send(message)
             if self._head:
                 # Also the answer that never ends, as a stream of events is.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rescind.browse.action_listing import actions_before, as_action
 from rescind.cli import connections, output
-from rescind.ledger.reading.action_listing import actions_before, as_action
 from rescind.ledger.storage.transactions import reading
 
 COLUMNS = ("at", "by", "action", "lane", "number", "about")

@@ -97,16 +97,80 @@ def doctor(
         raise typer.Exit(status(found))
 
 
-def migrate() -> None:
-    """Upgrade the ledger's tables to this program's version."""
-    from rescind.config.ledger_url import open_engine
-    from rescind.config.settings import settings
-    from rescind.ledger.storage.migrate import upgrade
-    from rescind.ledger.storage.unreachable import shown
+def capacity(
+    orders: Annotated[
+        float | None,
+        typer.Option(min=0, help="Orders a day; the default is the last 24 hours."),
+    ] = None,
+    peak: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=96,
+            help="The busiest quarter of an hour, in multiples of the average.",
+        ),
+    ] = None,
+    answer: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds until a provider answers; else as seen."),
+    ] = None,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0, help="Days to keep; the default is RESCIND_RETENTION."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Calculate how many workers, connections and accounts, and how much disk.
 
-    engine = open_engine(settings())
-    upgrade(engine)
-    output.emit(f"the ledger {shown(engine)} is up to date")
+    Each number has its reason. Without RESCIND_RETENTION, a year is kept.
+    """
+    from rescind.cli.capacity_command import capacity as run
+
+    run(orders, peak, answer, days, as_json=as_json)
+
+
+def migrate(
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish",
+            help="Also remove what older versions need; refused while one runs.",
+        ),
+    ] = False,
+) -> None:
+    """Upgrade the ledger's tables to this program's version.
+
+    The version before goes on working until `rescind migrate --finish`: run it when
+    all processes are upgraded.
+    """
+    from rescind.cli.migrate_command import migrate as run
+
+    run(finish=finish)
+
+
+def reconcile(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Also read back what ended since then, other than cancelled.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count them, and change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read back all open orders: the ledger was restored from an older copy.
+
+    Run it before workers start. Each open order may have been sent since the copy was
+    made: its provider is asked before it is sent. For a day, new orders are read before
+    they are sent, too. If workers ran on the restored ledger, give --since with the
+    time of the copy.
+    """
+    from rescind.cli.reconcile import reconcile_ledger
+
+    reconcile_ledger(since, dry_run=dry_run, as_json=as_json)
 
 
 def prune(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from rescind.cli.init import init
 from rescind.cli.new_provider_command import new_provider
 from rescind.cli.options import WithWait
 from rescind.cli.submit import cancel, submit
+from rescind.cli.withdraw_command import withdraw
 from rescind.errors import messages
 from rescind.errors.exit_statuses import INTERRUPTED, PIPE_CLOSED
 
@@ -61,6 +63,23 @@ def rescind(
     done; 1 (with --wait) not all are cancelled; 2 the command line or the input is
     wrong; 3 a service cannot be reached; 4 the wait timed out.
     """
+    _log_to_standard_error()
+
+
+def _log_to_standard_error() -> None:
+    """Have warnings of the program on standard error, in ``RESCIND_LOG_FORMAT``.
+
+    Without this, structlog would write every event among the results.
+    """
+    from rescind.config.settings import SettingsError, settings
+    from rescind.telemetry.logs import set_up
+
+    try:
+        style = settings().log_format
+    except SettingsError:
+        # The command itself tells the fault.
+        style = "auto"
+    set_up(logging.WARNING, style)
 
 
 app.command()(init)
@@ -70,7 +89,7 @@ app.command()(show.show)
 app.command("list")(show.list_)
 app.command()(group_commands.groups)
 app.command()(show.retry)
-app.command()(show.withdraw)
+app.command()(withdraw)
 app.command()(show.release)
 app.command()(show.skip)
 app.command()(show.actions)
@@ -89,8 +108,10 @@ app.command(
 app.command("new-provider")(new_provider)
 app.command()(admin.env)
 app.command()(admin.doctor)
+app.command()(admin.capacity)
 app.command()(admin.migrate)
 app.command()(admin.prune)
+app.command()(admin.reconcile)
 app.command("seal-key")(admin.seal_key)
 app.add_typer(plan_commands.app)
 app.add_typer(schedule.app)

@@ -38,6 +38,7 @@ def _fixed(chosen: Settings) -> dict[str, str]:
         "RESCIND_HOME": str(chosen.home.resolve()),
         "RESCIND_ACCOUNTS": str(chosen.accounts.resolve()),
         "RESCIND_DATABASE_URL": chosen.database,
+        "RESCIND_DATABASE_REPLICA_URL": chosen.replica or "",
         # If the ledger's URL is set, settings ignore the embedded ledger's key.
         "RESCIND_SEAL_KEY": chosen.seal_keys(),
         "RESCIND_LOG_FORMAT": chosen.log_format,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,13 +10,13 @@ from typing import Any
 import typer
 from sqlalchemy import Row
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.cli import connections, output
+from rescind.cli.confirming import Verb, confirm, counted
 from rescind.config.actors import command_actor
 from rescind.errors import messages
-from rescind.errors.exit_statuses import INTERRUPTED, WRONG
-from rescind.errors.reported import CommandError
+from rescind.errors.exit_statuses import WRONG
 from rescind.intake.values import future_time
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
@@ -27,6 +26,7 @@ from rescind.provider.outcomes import InvalidRequestError
 
 ALL = 2**62
 """No limit: SQLite's own one is below 2**63."""
+RETRY = Verb("retry", "retries", "retried")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +56,11 @@ def retry_chosen(
     if not ids:
         messages.say("there are none: nothing was retried")
         return
-    many = f"{len(ids):,} cancellation{'s' if len(ids) > 1 else ''}"
+    many = counted(len(ids))
     if not yes:
-        _confirm(many)
+        confirm(RETRY, many)
     messages.say(f"{many} chosen by the filters")
     retry_many(ids, deadline, as_json=as_json)
-
-
-def _confirm(many: str) -> None:
-    if not sys.stdin.isatty():
-        raise CommandError(
-            f"the filters choose {many}, and there is no terminal to ask on: --yes"
-            " retries them; nothing was retried"
-        )
-    if not typer.confirm(f"Retry {many}?", default=False, err=True):
-        messages.say("nothing was retried")
-        raise typer.Exit(INTERRUPTED)
 
 
 def retry_many(names: Sequence[str], deadline: str | None, *, as_json: bool) -> None:

@@ -1,5 +1,4 @@
-"""``rescind show``, ``list``, ``retry``, ``withdraw``, ``release``, ``skip`` and
-``actions``."""
+"""``rescind show``, ``list``, ``retry``, ``release``, ``skip`` and ``actions``."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from rescind.errors.reported import CommandError
 from rescind.ledger.states import RETRYABLE, State
 
 if TYPE_CHECKING:
-    from rescind.ledger.reading.listing import Filter
+    from rescind.browse.listing import Filter
 
 RETRIED = tuple(one for one in State if one in RETRYABLE or one is State.REQUESTED)
 """The states from which a cancellation can be retried."""
@@ -73,7 +72,7 @@ def list_(
     """List cancellations, the newest first."""
     from rescind.cli.records_shown import list_many
 
-    list_many(_filter(state, provider, account, group), limit, as_json=as_json)
+    list_many(chosen_by(state, provider, account, group), limit, as_json=as_json)
 
 
 def retry(
@@ -119,7 +118,7 @@ def retry(
 
     if reason is not None and reason not in set(Reason):
         raise CommandError(f"--reason must be one of {', '.join(Reason)}")
-    filters = _filter(state, provider, account, group)
+    filters = chosen_by(state, provider, account, group)
     chosen = Chosen(filters, reason)
     if ids and chosen.given:
         raise CommandError("give either ids or filters, not both")
@@ -129,22 +128,6 @@ def retry(
         retry_many(ids, cancel_before, as_json=as_json)
     else:
         retry_chosen(chosen, cancel_before, yes=yes, as_json=as_json)
-
-
-def withdraw(
-    ids: Annotated[
-        list[str], typer.Argument(metavar="ID", help="Ids, or provider/account/key.")
-    ],
-    as_json: Json = False,
-) -> None:
-    """Take back cancellations that were not sent.
-
-    Each ends as withdrawn, and nothing is sent for it. A cancellation that was sent, or
-    may have been, is refused and goes on.
-    """
-    from rescind.cli.withdrawing import withdraw_many
-
-    withdraw_many(ids, as_json=as_json)
 
 
 def release(ids: Waiting, as_json: Json = False) -> None:
@@ -221,14 +204,14 @@ def words(
     list_words(provider, limit, as_json=as_json)
 
 
-def _filter(
+def chosen_by(
     state: list[str] | None,
     provider: str | None,
     account: str | None,
     group: str | None,
 ) -> Filter:
     from providers.registry import BY_NAME
-    from rescind.ledger.reading.listing import Filter
+    from rescind.browse.listing import Filter
     from rescind.provider.text import storable
 
     if provider is not None and provider not in BY_NAME:

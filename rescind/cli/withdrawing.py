@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 import typer
 from sqlalchemy import Row
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.cli import connections
-from rescind.cli.retrying import emit_changed
+from rescind.cli.confirming import Verb, confirm, counted
+from rescind.cli.retrying import ALL, emit_changed
 from rescind.config.actors import command_actor
+from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.ledger.changes.withdrawals import NotWithdrawableError
+from rescind.ledger.states import UNSENT
+from rescind.ledger.storage.transactions import reading
+from rescind.operations import withdrawal
 from rescind.operations.actions import UnknownError
-from rescind.operations.withdrawal import withdraw
+
+WITHDRAW = Verb("withdraw", "withdraws", "withdrawn")
+
+
+def withdraw_chosen(filters: Filter, *, yes: bool, as_json: bool) -> None:
+    """Withdraw all that wait to be sent and match ``filters``."""
+    engine = connections.need_ledger()
+    with reading(engine) as connection:
+        unsent = replace(filters, states=sorted(UNSENT))
+        ids = [row.id for row in list_rows(connection, unsent, ALL)]
+    if not ids:
+        messages.say("none of them waits to be sent: nothing was withdrawn")
+        return
+    if not yes:
+        confirm(WITHDRAW, counted(len(ids)))
+    done = withdrawal.withdraw_many(engine, ids, utc_now(), by=command_actor())
+    emit_changed(done.rows, as_json=as_json)
+    for error in done.refused:
+        messages.say(str(error), error.problem)
+    messages.say(f"{counted(len(done.rows))} withdrawn")
+    if done.refused:
+        raise typer.Exit(WRONG)
 
 
 def withdraw_many(names: Sequence[str], *, as_json: bool) -> None:
@@ -26,7 +53,7 @@ def withdraw_many(names: Sequence[str], *, as_json: bool) -> None:
     rows: list[Row[Any]] = []
     for name in dict.fromkeys(names):
         try:
-            rows.append(withdraw(engine, name, datetime.now(UTC), by=by))
+            rows.append(withdrawal.withdraw(engine, name, utc_now(), by=by))
         except (UnknownError, NotWithdrawableError) as error:
             wrong = True
             messages.say(str(error), error.problem)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from rescind.cli import connections, output
-from rescind.config.times import utc_now
-from rescind.errors.reported import CommandError
-from rescind.ledger.reading.unknown_word_listing import (
+from rescind.browse.unknown_word_listing import (
     as_words,
     unknown_word,
     unknown_words,
 )
+from rescind.cli import connections, output
+from rescind.config.times import utc_now
+from rescind.errors.reported import CommandError
 from rescind.ledger.storage.transactions import reading
 from rescind.operations.vocabulary_entry import entry_of
 from rescind.provider.text import storable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from providers.registry import BROKEN, BY_NAME, why_unknown
-from rescind.config.path_ownership import NotOursError, check_ours
+from rescind.config.path_ownership import NotOursError, check_ours, others_can_read
 from rescind.config.unavailable_provider import UNAVAILABLE
 from rescind.provider.account import Account
 from rescind.provider.interface import Provider
@@ -130,11 +129,11 @@ def _read(path: Path) -> dict[str, Any]:
 def readable_by_others(path: Path) -> list[str]:
     """A list with one sentence if users other than the owner can read the file."""
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except OSError:
         # The file has just been replaced: the next check sees the new one.
         return []
-    if mode & (stat.S_IRGRP | stat.S_IROTH):
+    if others_can_read(found):
         return [f"{path} can be read by others: run `chmod 600 {path}`"]
     return []
 

@@ -46,6 +46,17 @@ def check_ours(path: Path) -> None:
         _check_mode(*last)
 
 
+def others_can_read(found: os.stat_result) -> bool:
+    """Whether users can read the file who have no business with it.
+
+    A file of another user, such as root, may be readable for its group: this process
+    reads it by that. Kubernetes and systemd give secrets so.
+    """
+    if found.st_mode & stat.S_IROTH:
+        return True
+    return bool(found.st_mode & stat.S_IRGRP) and found.st_uid == os.getuid()
+
+
 def _parts(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Each part of the path from the root on, links before what they lead to.
 

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     home: Path = Path(".rescind")
     redis_url: SecretStr | None = None
     database_url: SecretStr | None = None
+    database_replica_url: SecretStr | None = None
     accounts: Path = Path("accounts.toml")
     api_tokens: SecretStr | None = None
     api_tokens_file: Path | None = None
@@ -91,6 +92,12 @@ class Settings(BaseSettings):
         if self.database_url is not None and self.database_url.get_secret_value():
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.ledger_file.resolve()}"
+
+    @property
+    def replica(self) -> str | None:
+        """The URL of a replica of the ledger, if there is one for lists."""
+        url = self.database_replica_url
+        return None if url is None else url.get_secret_value() or None
 
     @property
     def ledger_file(self) -> Path:

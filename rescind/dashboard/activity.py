@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
+from rescind.browse.action_listing import actions_before, as_action
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.list_links import list_path
-from rescind.dashboard.page_guard import DashboardRoute, Reader, TheDashboard
+from rescind.dashboard.page_guard import DashboardRoute, Reader
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.changes.operator_actions import Action
-from rescind.ledger.reading.action_listing import actions_before, as_action
 from rescind.ledger.reading.queries import stamp
-from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
 PAGE = 50
@@ -25,13 +25,11 @@ router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get("/desk/actions")
-def activity(
-    request: Request, dashboard: TheDashboard, who: Reader, before: str = ""
-) -> Response:
+def activity(request: Request, who: Reader, before: str = "") -> Response:
     """Who submitted, held, resumed, retried or resent, the newest first."""
     del who
-    with reading(dashboard.engine) as connection:
-        rows = actions_before(connection, PAGE + 1, storable(before) or None)
+    behind = storable(before) or None
+    rows = read_list(request, lambda c: actions_before(c, PAGE + 1, behind))
     return page(
         request,
         "activity.html",
@@ -86,6 +84,7 @@ def _did(action: str, number: int) -> str:
         "run": _("ran the schedule"),
         "test": _("sent a test event to"),
         "prune": _("deleted what ended before"),
+        "reconcile": _("had all open orders read back after the ledger was restored"),
         "rotate": _("encrypted personal data with a new key"),
     }
     return words.get(action, action)

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from providers.registry import BROKEN
+from rescind.browse.failures import COUNTED, Failures, failures
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.plot import Plot, minute_of, plots_of
 from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.counter_totals import flow
-from rescind.ledger.reading.failures import COUNTED, Failures, failures
 from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
 from rescind.ledger.reading.predecessors import waiting_for_failed
 from rescind.ledger.states import State

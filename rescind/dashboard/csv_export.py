@@ -16,6 +16,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.export_columns import COLUMNS, headings, plain_value
 from rescind.dashboard.list_pages import read_page
 from rescind.dashboard.listing_filter import Listing, ListingInQuery
@@ -27,7 +28,6 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.translation import _
-from rescind.ledger.storage.transactions import reading
 
 AT_ONCE = 500
 """Rows of one transaction."""
@@ -95,13 +95,12 @@ async def _stream(
             if dashboard.context.stopping.is_set():
                 # The browser must not take what it has for the whole file.
                 raise ConnectionAbortedError("the server stops during an export")
-            text, after = await to_thread.run_sync(_page, dashboard, wanted, after)
+            text, after = await to_thread.run_sync(_page, request, wanted, after)
             yield text
 
 
-def _page(dashboard: Dashboard, wanted: Listing, after: str) -> tuple[str, str | None]:
-    with reading(dashboard.engine) as connection:
-        page = read_page(connection, wanted, after, AT_ONCE)
+def _page(request: Request, wanted: Listing, after: str) -> tuple[str, str | None]:
+    page = read_list(request, lambda c: read_page(c, wanted, after, AT_ONCE))
     return as_csv(cells(one.record) for one in page.rows), page.next
 
 

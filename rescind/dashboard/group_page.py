@@ -7,19 +7,18 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.formatting import number_of
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
     RefusedError,
-    TheDashboard,
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _, ngettext
-from rescind.ledger.deliveries.group_receivers import told_of
-from rescind.ledger.reading.group_summary import GroupSummary, summary_of
+from rescind.ledger.deliveries.group_receivers import group_seen
+from rescind.ledger.reading.group_summary import GroupSummary
 from rescind.ledger.states import RETRYABLE, UNSENT, State
-from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
 RETRIED = RETRYABLE - {State.WITHDRAWN}
@@ -28,19 +27,21 @@ router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get("/desk/group")
-def group(
-    request: Request, dashboard: TheDashboard, who: LimitedReader, name: str = ""
-) -> Response:
+def group(request: Request, who: LimitedReader, name: str = "") -> Response:
     """The group of this name, as far as it is within the limits of the session."""
-    named, limits = storable(name), who.limits
-    with reading(dashboard.engine) as connection:
-        found = summary_of(connection, named, limits)
-        # Who is told of the whole group is not for those who see a part of it.
-        told = told_of(connection, named) if limits.allows_group(named) else []
-    if not found.total:
+    found = read_list(
+        request,
+        lambda c: group_seen(c, storable(name), who.limits),
+        # A new group may not be in the replica yet.
+        lacking=lambda read: read.is_unknown,
+    )
+    if found.is_unknown:
         why = _("There is no such group: its cancellations may have been deleted.")
         raise RefusedError(why, 404)
-    return page(request, "group.html", group=found, told=told, **_states(found))
+    summary = found.summary
+    return page(
+        request, "group.html", group=summary, told=found.told, **_states(summary)
+    )
 
 
 def _states(found: GroupSummary) -> Mapping[str, Any]:

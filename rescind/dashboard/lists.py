@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
@@ -9,9 +12,10 @@ from sqlalchemy import Connection
 from rescind.browse.browsing import Sort
 from rescind.browse.part_search import unsearched
 from rescind.browse.search_words import LEAST
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.list_links import LIST, list_path
 from rescind.dashboard.list_pages import read_page
-from rescind.dashboard.listing_filter import ListingInQuery
+from rescind.dashboard.listing_filter import Listing, ListingInQuery
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
@@ -24,10 +28,9 @@ from rescind.dashboard.rendering import page
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import Limits
-from rescind.ledger.reading.groups import COUNTED, groups_from, standing
+from rescind.ledger.reading.groups import COUNTED, Standing, groups_from, standing
 from rescind.ledger.reading.plans import PlanFilter, plan_page
 from rescind.ledger.states import State
-from rescind.ledger.storage.transactions import reading
 from rescind.operations.known_providers import known_providers
 from rescind.provider.text import storable
 
@@ -45,30 +48,36 @@ def cancellations(
     after: str = "",
 ) -> Response:
     """The cancellations that match a filter; for a search, exact matches first."""
-    with reading(dashboard.engine) as connection:
-        found = read_page(connection, wanted, after)
-        gap = unsearched(connection) if wanted.q else None
-        seen = filter(who.limits.touches_provider, known_providers(connection))
-        # A group is counted as a whole, whosever its orders are.
-        counted = wanted.q and who.limits.unlimited
-        group = standing(connection, wanted.q) if counted else None
-        plans = _has_plan(connection, wanted.q, who.limits)
+    values = read_list(request, lambda c: _listed(c, wanted, after, who.limits))
     return page(
         request,
         "cancellations.html",
         wanted=wanted,
-        found=found,
-        group=None if group is None else group.name,
-        plans=plans,
-        gap=gap,
         short=0 < len(wanted.q) < LEAST,
         states=list(State),
-        providers=sorted({*seen, *filter(None, [wanted.provider])}),
+        **values,
         reasons=reasons_by_state(),
         orders=orders(),
         presets=presets(),
         zone=local_now(request, dashboard.now()).tzinfo,
     )
+
+
+def _listed(
+    connection: Connection, wanted: Listing, after: str, limits: Limits
+) -> dict[str, Any]:
+    """What the page of cancellations reads from the ledger."""
+    seen = filter(limits.touches_provider, known_providers(connection))
+    # A group is counted as a whole, whosever its orders are.
+    counted = wanted.q and limits.unlimited
+    group = standing(connection, wanted.q) if counted else None
+    return {
+        "found": read_page(connection, wanted, after),
+        "gap": unsearched(connection) if wanted.q else None,
+        "group": None if group is None else group.name,
+        "plans": _has_plan(connection, wanted.q, limits),
+        "providers": sorted({*seen, *filter(None, [wanted.provider])}),
+    }
 
 
 def _has_plan(connection: Connection, key: str, limits: Limits) -> bool:
@@ -108,19 +117,13 @@ def search_all(who: LimitedReader, q: str = "") -> Response:
 @router.get("/desk/groups")
 def groups(
     request: Request,
-    dashboard: TheDashboard,
     who: Reader,
     after: str = "",
     name: str = "",
 ) -> Response:
     """Groups sorted by name, each with its number of cancellations per state."""
     del who
-    with reading(dashboard.engine) as connection:
-        if name:
-            one = standing(connection, storable(name))
-            listed = [] if one is None else [one]
-        else:
-            listed = groups_from(connection, storable(after), GROUPS + 1)
+    listed = read_list(request, lambda c: _groups(c, storable(name), storable(after)))
     return page(
         request,
         "groups.html",
@@ -128,3 +131,11 @@ def groups(
         more=len(listed) > GROUPS,
         most=COUNTED,
     )
+
+
+def _groups(connection: Connection, name: str, after: str) -> Sequence[Standing]:
+    """The group of this name, or those behind ``after``."""
+    if name:
+        one = standing(connection, name)
+        return [] if one is None else [one]
+    return groups_from(connection, after, GROUPS + 1)

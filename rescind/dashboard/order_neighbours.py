@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from rescind.browse.successor_listing import successors_of
 from rescind.dashboard.plan_story import waited_for, waiting_advice, wanted_ends
 from rescind.dashboard.same_order_notes import same_order
 from rescind.ledger.access_limits import Limits
@@ -18,7 +19,6 @@ from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.plans import plans_of
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.reading.queries import rows_of
-from rescind.ledger.reading.successor_listing import successors_of
 
 SHOWN = 20
 """Successors that a page lists."""

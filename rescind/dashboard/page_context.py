@@ -14,6 +14,7 @@ from limits.strategies import MovingWindowRateLimiter
 from redis import Redis
 from sqlalchemy import Engine
 
+from rescind.browse.replica import Lists
 from rescind.config.access_tokens import Access
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.callbacks import Callbacks
@@ -43,6 +44,10 @@ class ApiContext(Protocol):
     notifier: BackgroundNotifier
     stopping: Event
     """Set when the process is to end; every event stream must end then."""
+
+    @property
+    def lists(self) -> Lists:
+        """Reads lists, from the replica of the ledger where it can serve."""
 
     @property
     def accounts(self) -> Accounts: ...

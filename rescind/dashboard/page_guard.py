@@ -24,7 +24,6 @@ from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
 from rescind.dashboard.trouble import trouble
 from rescind.ledger.seal import SealError
-from rescind.ledger.storage.migrate import LedgerVersionError
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, in_words
 from rescind.provider.outcomes import InvalidRequestError
 
@@ -110,7 +109,7 @@ def _in_words(request: Request, error: Exception) -> Response | None:
         return trouble(request, error.status, _("That was not done"), str(error))
     if isinstance(error, InvalidRequestError):
         return trouble(request, 422, _("That was not done"), str(error))
-    if isinstance(error, LedgerUnreachableError | LedgerVersionError):
+    if isinstance(error, LedgerUnreachableError):
         return trouble(request, 503, _("The ledger cannot be used"), str(error))
     if isinstance(error, DBAPIError):
         why = in_words(dashboard_of(request).context.engine, error)

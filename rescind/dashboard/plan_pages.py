@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.board_cache import board_cache_of
 from rescind.dashboard.event_stream import PLAN_EVENTS, LivePart, stream_of
 from rescind.dashboard.page_context import Dashboard, dashboard_of
@@ -38,7 +39,6 @@ router = APIRouter(route_class=DashboardRoute)
 @router.get("/desk/plans")
 def plans(
     request: Request,
-    dashboard: TheDashboard,
     who: LimitedReader,
     plan: str = "",
     key: str = "",
@@ -47,8 +47,8 @@ def plans(
     """Plans, the newest first."""
     name, wanted_key = storable(plan).strip(), storable(key).strip()
     wanted = PlanFilter(name or None, wanted_key or None, within=who.limits)
-    with reading(dashboard.engine) as connection:
-        found = plan_page(connection, wanted, PLANS, storable(before) or None)
+    behind = storable(before) or None
+    found = read_list(request, lambda c: plan_page(c, wanted, PLANS, behind))
     return page(
         request, "plans.html", found=found, wanted={"plan": name, "key": wanted_key}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rescind.dashboard import restore_story
 from rescind.dashboard.formatting import plain
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.reason_phrases import because
@@ -13,6 +14,7 @@ from rescind.ledger.changes.plan_decisions import RELEASE, SKIP
 from rescind.ledger.changes.releases import RELEASED
 from rescind.ledger.changes.rounds import REOPENED
 from rescind.ledger.conditions import ANY, Predecessor
+from rescind.ledger.restored import RESTORED
 from rescind.ledger.states import State
 
 Step = Mapping[str, Any]
@@ -36,6 +38,8 @@ def new_round(step: Step) -> str:
             "Released in a new round: it is sent, though what it waited for did not end"
             " in the way that it needs."
         )
+    if step["evidence"] == RESTORED:
+        return restore_story.read_back()
     return _("A new round began: it is tried again.")
 
 

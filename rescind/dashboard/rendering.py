@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from rescind.dashboard import formatting, translation
+from rescind.dashboard.aged_lists import noted_age
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.reason_phrases import because, outcome
@@ -51,6 +52,7 @@ templates.filters |= {
     "known": _spoken(known),
     "actor": _spoken(formatting.actor),
     "rate": _spoken(formatting.rate),
+    "span": _spoken(formatting.span),
 }
 templates.globals |= {
     "age": formatting.age,
@@ -68,6 +70,7 @@ templates.globals |= {
 def render(template: str, **values: Any) -> str:
     values.setdefault("now", datetime.now(UTC))
     values.setdefault("back_here", "/")
+    values.setdefault("list_age", None)
     return templates.get_template(template).render(values)
 
 
@@ -83,6 +86,7 @@ def page(
         submits=session is not None and session.submits,
         unlimited=session is None or session.limits.unlimited,
         here=request.url.path,
+        list_age=noted_age(request),
         back_here=_address(request),
         **values,
     )

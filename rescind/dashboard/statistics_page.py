@@ -7,6 +7,7 @@ from datetime import UTC
 from fastapi import APIRouter, Request, Response
 
 from rescind.browse.outcome_history import FOREVER, outcome_history
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.formatting import number_of, seconds
 from rescind.dashboard.formatting import span as duration
 from rescind.dashboard.page_guard import (
@@ -20,7 +21,6 @@ from rescind.dashboard.statistics import STATES, Span, first_moment, statistics_
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.storage.counters import NO_LANE, WAITS
-from rescind.ledger.storage.transactions import reading
 
 router = APIRouter(route_class=DashboardRoute)
 
@@ -34,8 +34,7 @@ def statistics(
         listed = ", ".join(Span)
         raise RefusedError(_("The periods are %(periods)s.", periods=listed), 422)
     span, now = Span(over), local_now(request, dashboard.now())
-    with reading(dashboard.engine) as connection:
-        counts = outcome_history(connection, first_moment(span, now))
+    counts = read_list(request, lambda c: outcome_history(c, first_moment(span, now)))
     return page(
         request,
         "statistics.html",

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rescind.dashboard import plan_story
+from rescind.dashboard import plan_story, restore_story
 from rescind.dashboard.formatting import plain, span
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.translation import _, ngettext
+from rescind.ledger.restored import RESTORED
 from rescind.ledger.states import FINAL
 
 Step = Mapping[str, Any]
@@ -128,6 +129,8 @@ def _with_why(text: str, why: str) -> str:
 
 def _unclear(step: Step) -> str:
     """It was sent, and the provider is asked what came of it."""
+    if step["evidence"] == RESTORED:
+        return restore_story.read_back()
     proof = _call(step).get("evidence")
     if proof == "answered":
         return _(
@@ -186,14 +189,13 @@ _TOLD: Mapping[tuple[str | None, str], Told] = {
         (None, state): _submitted
         for state in ("scheduled", "queued", "rejected", "expired")
     },
+    (None, "verifying"): lambda _s: restore_story.read_back(),
     ("scheduled", "queued"): plan_story.let_go,
+    ("scheduled", "verifying"): restore_story.before_sending,
     ("scheduled", "expired"): lambda _s: _("Its deadline passed before it was sent."),
     ("queued", "sending"): lambda _s: _("A worker is sending it."),
     ("queued", "expired"): lambda _s: _("Its deadline passed before it was sent."),
-    ("queued", "verifying"): lambda _s: _(
-        "Its deadline passed. An earlier call may have worked, so the provider is asked"
-        " for the order's status."
-    ),
+    ("queued", "verifying"): restore_story.before_sending,
     ("sending", "queued"): _not_sent,
     ("sending", "verifying"): _unclear,
     ("sending", "requested"): lambda _s: _(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.forms import Text, Texts
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
@@ -44,15 +45,15 @@ router = APIRouter(route_class=DashboardRoute)
 @router.get("/desk/undelivered")
 def list_undelivered(
     request: Request,
-    dashboard: TheDashboard,
     who: LimitedReader,
     behind: str = "",
     done: str = "",
 ) -> Response:
     """Notifications that were given up, the latest first, with the last answer."""
     place = place_in(GIVEN_UP, behind)
-    with reading(dashboard.engine) as connection:
-        rows = delivery_page(connection, GIVEN_UP, PAGE + 1, place, who.limits)
+    rows = read_list(
+        request, lambda c: delivery_page(c, GIVEN_UP, PAGE + 1, place, who.limits)
+    )
     last = place_of(rows[PAGE - 1], GIVEN_UP) if len(rows) > PAGE else None
     return page(
         request,

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import IO, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy import Connection
 
+from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.csv_export import AT_ONCE, attached, check_room, one_export
 from rescind.dashboard.export_columns import (
     COLUMNS,
@@ -23,9 +26,9 @@ from rescind.dashboard.export_columns import (
     plain_value,
 )
 from rescind.dashboard.formatting import number_of
-from rescind.dashboard.list_pages import Listed, read_page
+from rescind.dashboard.list_pages import Listed, Page, read_page
 from rescind.dashboard.listing_filter import Listing, ListingInQuery
-from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.page_context import dashboard_of
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
@@ -35,7 +38,6 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.dashboard.workbook_writer import TYPE, chunks, workbook
-from rescind.ledger.storage.transactions import reading
 
 MOST_ROWS = 50_000
 
@@ -59,7 +61,7 @@ async def export_workbook(
     assert zone is not None  # noqa: S101  (every time of ours has a zone)
     check_room(request)
     with one_export(request):
-        file = await to_thread.run_sync(_written, dashboard, wanted, zone)
+        file = await to_thread.run_sync(_written, request, wanted, zone)
     return StreamingResponse(
         chunks(file),
         media_type=TYPE,
@@ -67,17 +69,17 @@ async def export_workbook(
     )
 
 
-def _written(dashboard: Dashboard, wanted: Listing, zone: tzinfo) -> IO[bytes]:
+def _written(request: Request, wanted: Listing, zone: tzinfo) -> IO[bytes]:
     header = headings(list(COLUMNS), COLUMNS)
     named = [
         f"{label} ({zone})" if name in TIMES else label
         for name, label in zip(COLUMNS, header, strict=True)
     ]
-    return workbook(named, _rows(dashboard, wanted, zone), _("Cancellations"))
+    return workbook(named, _rows(request, wanted, zone), _("Cancellations"))
 
 
-def _rows(dashboard: Dashboard, wanted: Listing, zone: tzinfo) -> Iterator[list[Any]]:
-    for place, one in enumerate(_listed(dashboard, wanted)):
+def _rows(request: Request, wanted: Listing, zone: tzinfo) -> Iterator[list[Any]]:
+    for place, one in enumerate(_listed(request, wanted)):
         if place == MOST_ROWS:
             raise _too_many()
         record = in_words(one)
@@ -93,15 +95,19 @@ def _too_many() -> RefusedError:
     return RefusedError(why, 422)
 
 
-def _listed(dashboard: Dashboard, wanted: Listing) -> Iterator[Listed]:
+def _listed(request: Request, wanted: Listing) -> Iterator[Listed]:
+    dashboard = dashboard_of(request)
     after: str | None = ""
     while after is not None:
         if dashboard.context.stopping.is_set():
             raise RefusedError(_("The server stops: try again in a minute."), 503)
-        with reading(dashboard.engine) as connection:
-            page = read_page(connection, wanted, after, AT_ONCE)
+        page = read_list(request, partial(_page, wanted=wanted, after=after))
         yield from page.rows
         after = page.next
+
+
+def _page(connection: Connection, wanted: Listing, after: str) -> Page:
+    return read_page(connection, wanted, after, AT_ONCE)
 
 
 def _value(name: str, value: Any, zone: tzinfo) -> Any:

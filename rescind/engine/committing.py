@@ -19,6 +19,7 @@ from rescind.engine.duplicates import DuplicateGuard
 from rescind.engine.lane_operation import Entry, Submission
 from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
+from rescind.engine.restore_guard import hold_back_unread
 from rescind.engine.settling import Settling
 from rescind.engine.transaction import Committed, commit
 from rescind.ledger.storage.transactions import LedgerUnreachableError
@@ -87,6 +88,7 @@ class Committer:
         for lane, (was, is_now) in done.lanes.items():
             log_lane(lane, was, is_now)
         self._guard.hold_back(shares)
+        hold_back_unread(shares, self._clock.now())
         for share in shares:
             self._settling.settle(share, done, claimed_at)
         for lane in done.recorded.released:

@@ -21,6 +21,7 @@ from rescind.ledger.changes.candidates import unreadable
 from rescind.ledger.changes.due_lanes import DueWork, find_due_work
 from rescind.ledger.changes.lane_states import LaneState, may_call, read_lanes
 from rescind.ledger.changes.leases import acquire, release
+from rescind.ledger.changes.postponed_judgements import judge_postponed
 from rescind.ledger.changes.sweeps import AT_ONCE, Moved, move
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing
 from rescind.telemetry.logs import named
@@ -50,11 +51,13 @@ def sweep(engine: Engine, accounts: Accounts, now: datetime, holder: str) -> Due
     """
     with reading(engine) as connection:
         seen = find_due_work(connection, now)
-        if not seen.to_move:
+        if not seen.to_move and not seen.postponed:
             return _due(connection, seen, accounts, now)
     with _exclusively(engine, holder, now) as alone:
         if alone:
             _move(engine, seen.to_move, accounts, now)
+            if seen.postponed:
+                _judge(engine, now)
     with reading(engine) as connection:
         return _due(connection, find_due_work(connection, now), accounts, now)
 
@@ -84,6 +87,14 @@ def _move(
             moved = move(connection, some, accounts.policy, now)
         _log_moved(moved)
         left += moved.more
+
+
+def _judge(engine: Engine, now: datetime) -> None:
+    """Judge what earlier transactions have left of the successors of ends."""
+    give_up, more = time.monotonic() + MOVING_SECONDS, True
+    while more and time.monotonic() < give_up:
+        with writing(engine) as connection:
+            more = judge_postponed(connection, now) is not None
 
 
 def _log_moved(moved: Moved) -> None:

@@ -110,7 +110,7 @@ def _lanes(
 
 
 def _may_change_lane(share: Share) -> bool:
-    fine = share.state == GOOD and all(one.effect == FINE for one in share.results)
+    fine = share.state.good and all(one.effect == FINE for one in share.results)
     return bool(share.results) and not fine
 
 

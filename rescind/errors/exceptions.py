@@ -17,8 +17,11 @@ from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import ReportedError
 from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.seal import SealError
-from rescind.ledger.storage.migrate import LedgerVersionError
-from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.ledger.storage.migrate import UnfinishedError
+from rescind.ledger.storage.unreachable import (
+    LedgerUnreachableError,
+    LedgerVersionError,
+)
 from rescind.port_use import PortTakenError
 from rescind.provider.outcomes import InvalidRequestError
 
@@ -58,6 +61,8 @@ def _ours(error: Exception) -> Ending | None:
 
 def _ledger(error: Exception) -> Ending | None:
     match error:
+        case UnfinishedError():
+            return Ending(UNREACHABLE, str(error), "upgrade-unfinished")
         case LedgerVersionError():
             return Ending(UNREACHABLE, str(error), "ledger-version")
         case LedgerUnreachableError():

@@ -99,10 +99,43 @@ SERVICES = Group(
         Problem(
             "ledger-version",
             "The ledger has another version",
-            "An older or a newer Rescind than this one created its tables. Nothing was"
-            " read or written.",
-            "Older: stop the workers, then `rescind migrate`. Newer: upgrade this"
-            " program. [operating.md](operating.md#upgrading) has the steps.",
+            "An older or a newer Rescind than this one created its tables, or its"
+            " server is PostgreSQL 13 or older. Nothing was read or written.",
+            "Older: run `rescind migrate`. Workers and the HTTP API that were started"
+            " before it wait, and begin by themselves afterwards. Newer: upgrade this"
+            " program. [operating.md](operating.md#upgrades) has the steps. A server"
+            " that is too old must be upgraded itself.",
+        ),
+        Problem(
+            "upgrade-unfinished",
+            "An upgrade of the ledger is not finished",
+            "The tables still have what an older version needs. As long as a process"
+            " of it runs, this must stay: the process would fail.",
+            "The sentence names such processes, with their hosts. Stop or upgrade"
+            " them, then run `rescind migrate --finish`. A process that was killed"
+            " counts as running for 20 seconds. [operating.md](operating.md#upgrades)"
+            " has the steps.",
+        ),
+        Problem(
+            "replica-unusable",
+            "The replica of the ledger is not used",
+            "`RESCIND_DATABASE_REPLICA_URL` is set, and that server does not answer, is"
+            " too far behind, or is not a streaming replica of the ledger. The lists of"
+            " the HTTP API and of the dashboard are read from the primary instead."
+            " Nothing else depends on a replica.",
+            "The sentence names the cause. Check that the replica runs and streams, and"
+            " that the URL names the same database as `RESCIND_DATABASE_URL`. It is"
+            " used again by itself, within seconds.",
+        ),
+        Problem(
+            "retention-behind",
+            "Old cancellations are not deleted in time",
+            "Most of the oldest cancellations ended more than a day before what"
+            " `RESCIND_RETENTION` keeps, and are still in the ledger. So it grows.",
+            "Usually no worker runs, the setting is new, or the database is slow. A"
+            " worker deletes for a quarter of each second, and for half of it when it"
+            " is behind. `rescind prune` deletes at once; run it when few orders wait."
+            " [operating.md](operating.md#retention) has the rates.",
         ),
         Problem(
             "disk-full",

@@ -28,11 +28,17 @@ UNSENT = frozenset({S.SCHEDULED, S.QUEUED})
 
 EDGES: dict[tuple[State, State], str] = {
     (S.SCHEDULED, S.QUEUED): "its time has come, or its predecessors have ended",
+    (S.SCHEDULED, S.VERIFYING): "cancel_before came, and it may have been sent before"
+    " the ledger was restored",
     (S.SCHEDULED, S.EXPIRED): "cancel_before came first",
     (S.SCHEDULED, S.WITHDRAWN): "taken back, or not wanted, before anything was sent",
     (S.QUEUED, S.SENDING): "claimed by a worker",
     (S.QUEUED, S.EXPIRED): "cancel_before came first",
-    (S.QUEUED, S.VERIFYING): "cancel_before came, and an earlier call may have worked",
+    (
+        S.QUEUED,
+        S.VERIFYING,
+    ): "an earlier call may have worked, and cancel_before came or"
+    " the ledger was restored",
     (S.QUEUED, S.WITHDRAWN): "taken back before anything was sent",
     (S.SENDING, S.QUEUED): "not done: never sent, throttled, held, halved",
     (S.SENDING, S.VERIFYING): "unknown: answer lost, worker died, unclear refusal",
@@ -57,15 +63,19 @@ EDGES: dict[tuple[State, State], str] = {
     (S.FAILED, S.QUEUED): "retry",
     (S.FAILED, S.VERIFYING): "retry, and an earlier call may have worked",
     (S.REJECTED, S.QUEUED): "retry",
+    (S.REJECTED, S.VERIFYING): "retry after the ledger was restored",
     (S.EXPIRED, S.QUEUED): "retry",
+    (S.EXPIRED, S.VERIFYING): "retry after the ledger was restored",
     (S.EXPIRED, S.SCHEDULED): "retry, and it has to wait",
     (S.WITHDRAWN, S.QUEUED): "retry, of it or of a predecessor",
+    (S.WITHDRAWN, S.VERIFYING): "retry after the ledger was restored",
     (S.WITHDRAWN, S.SCHEDULED): "retry, of it or of a predecessor: it has to wait",
 }
 """Every change of state that exists, and why it happens."""
 
 DIAGRAM_HEAD = (
     "stateDiagram-v2\n    [*] --> scheduled: not_before, or after\n    [*] --> queued\n"
+    "    [*] --> verifying: too late, soon after the ledger was restored\n"
 )
 
 

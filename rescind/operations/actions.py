@@ -123,8 +123,8 @@ def resume(
     subject = Subject(asked)
     with writing(engine) as connection:
         _known(connection, accounts, asked)
-        read_lane(connection, asked, for_update=True)
-        write_lane(connection, asked, LaneState())
+        state = read_lane(connection, asked, for_update=True)
+        write_lane(connection, asked, LaneState(restored_at=state.restored_at))
         record_action(connection, by, Action.RESUME, subject, now)
     log_action(by, Action.RESUME, subject)
     return accounts.fault_of(asked)

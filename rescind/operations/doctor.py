@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rescind.config.home import absolute
 from rescind.config.ledger_url import opened
 from rescind.config.redis_client import client_of
 from rescind.config.settings import Settings, SettingsError, settings, without_password
+from rescind.config.times import utc_now
 from rescind.engine.provider_tokens import Tokens
 from rescind.ledger.seal import Seal, SealError
 from rescind.operations.absent_files import (
@@ -28,6 +30,8 @@ from rescind.operations.credential_checks import credential_checks
 from rescind.operations.findings import Check, Level, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.next_step import Step, next_step, standing_of
+from rescind.operations.replica_check import replica_checks
+from rescind.operations.retention_check import retention_checks
 from rescind.operations.schedule_checks import schedule_checks
 from rescind.operations.template_checks import template_checks
 from rescind.operations.webhook_checks import webhook_checks
@@ -126,6 +130,10 @@ def _in_force(chosen: Settings) -> dict[str, tuple[str, str]]:
             without_password(chosen.database),
             f"{DEFAULT}: SQLite in RESCIND_HOME",
         ),
+        "RESCIND_DATABASE_REPLICA_URL": (
+            without_password(chosen.replica) if chosen.replica else "none",
+            DEFAULT,
+        ),
         "RESCIND_ACCOUNTS": (str(chosen.accounts.resolve()), DEFAULT),
         "RESCIND_API_TOKENS": (
             "***" if tokens else "none: `rescind up` makes one",
@@ -211,6 +219,9 @@ def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:
         yield Check("ledger", Level.WRONG, str(error), error.problem)
     else:
         yield from ledger_checks(engine, seal)
+        yield from replica_checks(chosen, engine)
+        with suppress(SettingsError):  # another check says what is wrong
+            yield from retention_checks(engine, chosen.keep_for, utc_now())
 
 
 def _providers() -> Iterator[Check]:

@@ -14,10 +14,11 @@ from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.predecessors import waiting_for_failed
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage import clock_skew
-from rescind.ledger.storage.migrate import LedgerVersionError, check
+from rescind.ledger.storage.migrate import check
+from rescind.ledger.storage.schema_check import unfinished
 from rescind.ledger.storage.tables import CANCELLATION, SEALED
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping, reading
-from rescind.ledger.storage.unreachable import shown
+from rescind.ledger.storage.unreachable import LedgerVersionError, shown
 from rescind.operations.findings import CLOCK_SECONDS, Check, Level, clock_check
 
 C = CANCELLATION.c
@@ -38,6 +39,7 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     try:
         ping(engine)
         check(engine)
+        left = unfinished(engine)
         server, ahead = _ledger_clock(engine), _ahead(engine)
         sealed, stalled = _sealed(engine), _stalled(engine)
         waiting = _waiting_for_failed(engine)
@@ -49,7 +51,9 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         says = str(error) if known else f"{where} cannot be used: {_first_line(error)}"
         yield Check("ledger", Level.UNREACHABLE, says, "ledger-unreachable")
         return
-    yield Check("ledger", Level.OK, f"{where} is up to date")
+    yield _upgraded(where, left)
+    if engine.dialect.name == "postgresql":
+        yield _server(engine)
     if server is not None:
         yield clock_check("ledger clock", server)
     yield _not_set_back(ahead)
@@ -58,6 +62,16 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         yield _waits_for_failed(waiting)
     if seal is not None and sealed:
         yield _opens(seal, sealed)
+
+
+def _upgraded(where: str, left: Sequence[str]) -> Check:
+    if not left:
+        return Check("ledger", Level.OK, f"{where} is up to date")
+    says = (
+        f"{where} still has what older versions need ({', '.join(left)}): when none of"
+        " them runs, run `rescind migrate --finish`"
+    )
+    return Check("ledger", Level.WARNING, says, "upgrade-unfinished")
 
 
 def _stalled(engine: Engine) -> dict[tuple[str, str], datetime]:
@@ -113,6 +127,16 @@ def _ledger_clock(engine: Engine) -> float | None:
     with reading(engine) as connection:
         now = connection.execute(select(func.clock_timestamp())).scalar_one()
     return float(now.timestamp() - time.time())
+
+
+def _server(engine: Engine) -> Check:
+    """The version of PostgreSQL, and whether a pooler stands before it."""
+    with reading(engine) as connection:
+        raw: Any = connection.connection.dbapi_connection
+        version = connection.execute(text("SHOW server_version")).scalar_one()
+    way = ", through a pooler that lends each transaction a session"
+    says = f"PostgreSQL {str(version).split()[0]}{way if raw.is_pooled else ''}"
+    return Check("ledger server", Level.OK, says)
 
 
 def _sealed(engine: Engine) -> Sequence[str]:

@@ -7,6 +7,7 @@ before.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -65,7 +66,11 @@ class Host:
         )
         self._thread.start()
         self._watchdog = Watchdog(self._watched, _end)
-        self._sign_of_life = SignOfLife(here.redis, self._executor.load)
+        self._sign_of_life = SignOfLife(
+            here.redis,
+            self._executor.load,
+            sweeping_for=lambda: self._busy_for("sweep"),
+        )
 
     def notify(self, job: str) -> None:
         """Have this job run."""
@@ -74,6 +79,11 @@ class Host:
     def moved(self, job: str) -> None:
         """Show that this job does not hang, though it takes long."""
         self._jobs[job].moved()
+
+    def _busy_for(self, job: str) -> float | None:
+        """Seconds that the run of a job has lasted; ``None`` if it is idle."""
+        since = self._jobs[job].busy_since if job in self._jobs else None
+        return None if since is None else time.monotonic() - since
 
     def stop(self) -> None:
         """Begin no new work; ``join`` waits for the end. Safe in a signal handler."""
@@ -152,6 +162,11 @@ def host() -> Host:
             if shutdown_flag.stopping():
                 _hosts[0].stop()
         return _hosts[0]
+
+
+def has_started() -> bool:
+    """Whether this process has a host."""
+    return bool(_hosts)
 
 
 def stop() -> None:

@@ -23,7 +23,12 @@ from rescind.ledger.storage.transactions import writing
 log = structlog.get_logger("rescind.retention")
 
 BUDGET_SECONDS = 0.25
-"""The time for deletion in each tick: enough for some thousands of orders and calls."""
+"""The time for deletion in each tick: enough for some 400 orders with their calls."""
+BEHIND_SECONDS = 600.0
+"""A walk that has lasted for so long does not keep up with what ends."""
+BEHIND_BUDGET_SECONDS = 0.5
+"""The time for deletion in each tick of such a walk. The other jobs of a sweep still
+run each second."""
 REST_SECONDS = 60.0
 """The time between two walks through the ledger."""
 REFUSED_REST_SECONDS = 3600.0
@@ -47,13 +52,28 @@ class Walker:
     def __init__(self, said: str, rest: float) -> None:
         self._said, self._rest = said, rest
         self._walk: Walk | None = None
+        self._began = 0.0
+        self._said_behind = False
         self.rests_until = 0.0
+
+    def is_behind(self) -> bool:
+        """Whether the walk has lasted for too long."""
+        lasted = time.monotonic() - self._began
+        return self._walk is not None and lasted >= BEHIND_SECONDS
+
+    def say_behind(self) -> None:
+        """Log it once in each walk."""
+        if not self._said_behind:
+            self._said_behind = True
+            log.warning("retention is behind: it deletes for longer in each second")
 
     def go_on(self, begin: Callable[[], Walk], until: float) -> None:
         """Go on until the time ``until`` of the monotonic clock, one step at least."""
         if time.monotonic() < self.rests_until:
             return
-        self._walk = self._walk or begin()
+        if self._walk is None:
+            self._walk, self._began = begin(), time.monotonic()
+            self._said_behind = False
         while self._walk.step():
             if time.monotonic() >= until:
                 return
@@ -81,12 +101,18 @@ class Retention:
         """Delete some cancellations that ended more than ``age`` ago, and some entries
         that were refused more than ``refused_age`` ago."""
         self._forget(engine, now)
-        until = time.monotonic() + BUDGET_SECONDS
+        until = time.monotonic() + self._budget()
         if age is not None:
             self.ended.go_on(lambda: Pruning(engine, now - age), until)
         if refused_age is not None:
             before = now - refused_age
             self.refused.go_on(lambda: RefusedPruning(engine, before), until)
+
+    def _budget(self) -> float:
+        if not self.ended.is_behind():
+            return BUDGET_SECONDS
+        self.ended.say_behind()
+        return BEHIND_BUDGET_SECONDS
 
     def _forget(self, engine: Engine, now: datetime) -> None:
         """Roll up one quarter of an hour, until none is too old."""

@@ -14,17 +14,31 @@ from redis import Redis, RedisError
 
 from rescind.config.times import utc_now
 from rescind.telemetry import worker_records
-from rescind.telemetry.worker_records import EVERY_SECONDS, WorkerRecord, own_record
+from rescind.telemetry.worker_records import (
+    EVERY_SECONDS,
+    KEY,
+    WorkerRecord,
+    own_record,
+)
 
 log = structlog.get_logger("rescind.worker")
 
 
 class SignOfLife:
-    """The thread. ``load`` returns the calls under way, and on how many lanes."""
+    """The thread. ``load`` returns the calls under way, and on how many lanes;
+    ``sweeping_for`` returns the seconds that a sweep has run, or ``None``."""
 
-    def __init__(self, redis: Redis, load: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        load: Callable[[], tuple[int, int]],
+        key: str = KEY,
+        sweeping_for: Callable[[], float | None] = lambda: None,
+    ) -> None:
         self._redis = redis
         self._load = load
+        self._key = key
+        self._sweeping_for = sweeping_for
         self._version = version("rescind")
         self._started_at = utc_now()
         self._stopped = threading.Event()
@@ -33,10 +47,10 @@ class SignOfLife:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Remove the record, and end the thread."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Remove the record, and end the thread; wait for it at most ``seconds``."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         while True:
@@ -45,10 +59,10 @@ class SignOfLife:
                 self._attempt(worker_records.remove)
                 return
 
-    def _attempt(self, do: Callable[[Redis, WorkerRecord], None]) -> None:
-        calls, lanes = self._load()
-        own = own_record(self._version, self._started_at, utc_now(), calls, lanes)
+    def _attempt(self, do: Callable[[Redis, WorkerRecord, str], None]) -> None:
+        load, sweeping = self._load(), self._sweeping_for()
+        own = own_record(self._version, self._started_at, utc_now(), load, sweeping)
         try:
-            do(self._redis, own)
+            do(self._redis, own, self._key)
         except RedisError as error:
             log.debug("no sign of life", kind=type(error).__name__)

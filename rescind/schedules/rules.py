@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 
-from rescind.config.path_ownership import NotOursError, check_ours
+from rescind.config.path_ownership import NotOursError, check_ours, others_can_read
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.validation_errors import explain
 from rescind.schedules.feed import FeedSource
@@ -117,8 +116,7 @@ def _unusable(why: str) -> Schedules:
 def _readable_by_others(path: Path, rules: Mapping[str, Rule]) -> Iterator[str]:
     needed = [one for rule in rules.values() for one in rule.source.secrets()]
     written = [one for one in needed if one.literal and one.name != "url"]
-    others = path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
-    if written and others:
+    if written and others_can_read(path.stat()):
         yield f"{path} holds secrets and can be read by others: run `chmod 600 {path}`"
 
 

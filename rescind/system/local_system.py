@@ -127,7 +127,7 @@ class System:
         else:
             self.redis_url = self.settings.redis
             self._patience.for_redis(self.redis_url)
-        self._patience.for_ledger(self.settings.database)
+        self._patience.for_ledger(self.settings.database, self.redis_url)
         if self._stopping.is_set():
             raise StoppedError
         write_running(

@@ -10,12 +10,18 @@ from sqlalchemy import Engine
 from rescind.config.ledger_url import opened
 from rescind.config.redis_client import client_of, kind_fault
 from rescind.config.settings import without_password
+from rescind.config.times import utc_now
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import ReportedError
-from rescind.ledger.storage.migrate import LedgerVersionError, upgrade
-from rescind.ledger.storage.transactions import LedgerUnreachableError
+from rescind.ledger.storage.migrate import UnfinishedError, upgrade
+from rescind.ledger.storage.unreachable import (
+    LedgerUnreachableError,
+    LedgerVersionError,
+)
 from rescind.system.supervisor import Say
+from rescind.telemetry.exposition import impatient
+from rescind.telemetry.former_processes import objection
 
 WAIT_SECONDS = 1.0
 """The time between two attempts to reach a service."""
@@ -46,11 +52,14 @@ class Patience:
         """Wait until Redis answers; raises ``UpError`` if it never will."""
         self._until("Redis", lambda: _ping(url))
 
-    def for_ledger(self, url: str) -> None:
-        """Wait until the ledger can be used, and has all its tables."""
+    def for_ledger(self, url: str, redis_url: str) -> None:
+        """Wait until the ledger can be used, and has all its tables.
+
+        What processes of an older version need is left while any of them lives.
+        """
         engine = opened(url)
         try:
-            self._until("the ledger", lambda: _migrate(engine))
+            self._until("the ledger", lambda: _migrate(engine, redis_url))
         finally:
             engine.dispose()
 
@@ -84,9 +93,9 @@ def _ping(url: str) -> str | None:
     return None
 
 
-def _migrate(engine: Engine) -> str | None:
+def _migrate(engine: Engine, redis_url: str) -> str | None:
     try:
-        upgrade(engine)
+        _finish(engine, redis_url)
     except LedgerVersionError:
         raise
     except LedgerUnreachableError as error:
@@ -95,3 +104,11 @@ def _migrate(engine: Engine) -> str | None:
             raise
         return str(error)
     return None
+
+
+def _finish(engine: Engine, redis_url: str) -> None:
+    try:
+        with impatient(redis_url) as redis:
+            upgrade(engine, objection(redis, utc_now))
+    except (UnfinishedError, RedisError):
+        upgrade(engine)

@@ -13,17 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
 
 import structlog
-from prometheus_client import generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -32,15 +23,9 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts
 from rescind.config.redis_client import client_of
 from rescind.ledger.storage.transactions import LedgerUnreachableError
-from rescind.telemetry.collector import Measured, of_ledger, of_redis
-from rescind.telemetry.metric_catalogue import METRICS
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-FAMILIES: dict[str, Any] = {
-    "counter": CounterMetricFamily,
-    "gauge": GaugeMetricFamily,
-    "histogram": HistogramMetricFamily,
-}
+from rescind.telemetry.collector import of_ledger, of_redis
+from rescind.telemetry.measured import Measured
+from rescind.telemetry.text_format import as_text
 
 PATIENCE = 3
 """Timeout in seconds; less than that of Prometheus, which is 10 s."""
@@ -66,16 +51,17 @@ def exposition(
     """
     parts: dict[str, Callable[[], Iterable[Measured]]] = {
         "ledger": lambda: of_ledger(engine, now, accounts),
-        "redis": lambda: of_redis(redis),
+        "redis": lambda: of_redis(redis, now),
     }
     # In parallel, because an unreachable service takes its whole timeout.
     with ThreadPoolExecutor(len(parts)) as threads:
         asked = {name: threads.submit(_ask, name, ask) for name, ask in parts.items()}
         answers = {name: future.result() for name, future in asked.items()}
-    found = list(_own({name: answer is not None for name, answer in answers.items()}))
+    up = {name: answer is not None for name, answer in answers.items()}
+    found = list(_own(up, now))
     for answer in answers.values():
         found += answer or []
-    return generate_latest(_Found(_families(found)))
+    return as_text(found)
 
 
 def _ask(part: str, ask: Callable[[], Iterable[Measured]]) -> list[Measured] | None:
@@ -86,37 +72,8 @@ def _ask(part: str, ask: Callable[[], Iterable[Measured]]) -> list[Measured] | N
         return None
 
 
-def _own(up: dict[str, bool]) -> Iterator[Measured]:
+def _own(up: dict[str, bool], now: datetime) -> Iterator[Measured]:
     for part, answers in up.items():
         yield "rescind_up", (part,), int(answers)
     yield "rescind_build_info", (version("rescind"), platform.python_version()), 1
-
-
-class _Found(Collector):
-    """The collected metrics, in the form of prometheus_client."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
-def _families(found: Iterable[Measured]) -> list[Metric]:
-    families: dict[str, Any] = {}
-    for name, labels, value in found:
-        family = families.get(name)
-        if family is None:
-            family = families[name] = _family(name)
-        if isinstance(value, tuple):
-            family.add_metric(labels, buckets=value[0], sum_value=value[1])
-        else:
-            family.add_metric(labels, value)
-    return [families[name] for name in METRICS if name in families]
-
-
-def _family(name: str) -> Any:
-    kind = METRICS[name]
-    return FAMILIES[kind.type](
-        name.removesuffix("_total"), kind.help, labels=kind.labels
-    )
+    yield "rescind_collected_timestamp_seconds", (), now.timestamp()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LANE = ("provider", "account")
+PROVIDER = ("provider",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,78 +26,104 @@ METRICS: dict[str, Kind] = {
     "rescind_build_info": Kind(
         "gauge", ("version", "python"), "Always 1: the version of the program."
     ),
+    "rescind_collected_timestamp_seconds": Kind(
+        "gauge", (), "When these metrics were collected."
+    ),
+    "rescind_lanes": Kind(
+        "gauge",
+        (*PROVIDER, "state"),
+        "Lanes, each in one state: held, stalled, paused, failing, working, at_rest.",
+    ),
     "rescind_backlog": Kind(
         "gauge",
         (*LANE, "state"),
-        "Open cancellations, by state.",
+        "Open cancellations, by state. A state without any has no series.",
     ),
     "rescind_oldest_wait_seconds": Kind(
         "gauge",
         LANE,
         "Seconds that the oldest open cancellation that is due has waited; else 0.",
     ),
+    "rescind_workable_backlog": Kind(
+        "gauge",
+        (),
+        "Due cancellations that workers could call for within a minute, in all lanes:"
+        " of each lane at most what its rate allows, and at most 1000 in each state."
+        " Scale the number of workers by it.",
+    ),
+    "rescind_lane_outcomes_total": Kind(
+        "counter",
+        (*LANE, "state"),
+        "Cancellations of the lane that ended with this state.",
+    ),
     "rescind_accepted_total": Kind(
-        "counter", LANE, "Accepted cancellations, without refused ones."
+        "counter", PROVIDER, "Accepted cancellations, without refused ones."
     ),
     "rescind_outcomes_total": Kind(
         "counter",
-        (*LANE, "state", "reason"),
-        "Cancellations that ended with this state and reason. Those refused at intake"
-        " have no lane: provider and account are unknown.",
+        (*PROVIDER, "state", "reason"),
+        "Cancellations that ended with this state and reason. The provider of those"
+        " refused at intake is unknown.",
     ),
     "rescind_retries_total": Kind(
-        "counter", LANE, "Retries: new rounds that an operator opened."
+        "counter", PROVIDER, "Retries: new rounds that an operator opened."
     ),
     "rescind_attempts_total": Kind(
         "counter",
-        LANE,
+        PROVIDER,
         "Cancels that may have reached the provider; each order of a call counts.",
     ),
     "rescind_provider_call_duration_seconds": Kind(
         "histogram",
-        (*LANE, "operation", "evidence"),
+        (*PROVIDER, "operation", "evidence"),
         "Calls to the provider, and their duration. evidence: answered, throttled,"
         " maybe_done (unknown), not_sent (it never arrived).",
     ),
     "rescind_provider_call_orders_total": Kind(
-        "counter", (*LANE, "operation", "evidence"), "Orders in such calls."
+        "counter", (*PROVIDER, "operation", "evidence"), "Orders in such calls."
     ),
     "rescind_throttles_total": Kind(
-        "counter", LANE, "Number of times that the provider asked the lane to wait."
+        "counter", PROVIDER, "Number of times that the provider asked a lane to wait."
     ),
     "rescind_holds_total": Kind(
         "counter",
-        (*LANE, "by"),
-        "Number of times that the lane was held: by a fault that an operator must"
+        (*PROVIDER, "by"),
+        "Number of times that a lane was held: by a fault that an operator must"
         " correct, or by an operator.",
     ),
     "rescind_lane_held": Kind(
         "gauge",
         (*LANE, "by"),
         "1 while the lane is held: by a fault (such as refused credentials), by an"
-        " operator, or because the accounts file has no usable account for it.",
+        " operator, or because the accounts file has no usable account for it; else no"
+        " series.",
     ),
     "rescind_lane_held_since_timestamp_seconds": Kind(
-        "gauge", LANE, "When a fault or an operator held the lane; 0 if it is not held."
+        "gauge",
+        LANE,
+        "When a fault or an operator held the lane; only while it is held.",
     ),
     "rescind_lane_paused_until_timestamp_seconds": Kind(
         "gauge",
         LANE,
-        "When the lane's pause ends (throttled, or its provider is down); 0 if it is"
-        " not paused.",
+        "When the lane's pause ends (throttled, or its provider is down); only while it"
+        " is paused.",
     ),
     "rescind_lane_stalled": Kind(
         "gauge",
         LANE,
         "1 while orders are due, the lane may be called, and no call was made for"
-        " longer than its policy explains (at least 30 s); else 0.",
+        " longer than its policy explains (at least 30 s); else no series.",
     ),
     "rescind_lane_failures": Kind(
-        "gauge", LANE, "Consecutive calls that failed: never sent, or never answered."
+        "gauge",
+        LANE,
+        "Consecutive calls that failed: never sent, or never answered; no series if the"
+        " latest call was answered.",
     ),
     "rescind_leases_expired_total": Kind(
         "counter",
-        LANE,
+        PROVIDER,
         "Cancellations that a worker held when it died; Rescind then reads them at the"
         " provider.",
     ),
@@ -129,6 +156,17 @@ METRICS: dict[str, Kind] = {
         "gauge",
         (),
         "When a worker last swept; once a second while worker and beat run.",
+    ),
+    "rescind_workers": Kind(
+        "gauge",
+        ("host", "version"),
+        "Worker processes that gave a sign of life within the last 20 s.",
+    ),
+    "rescind_sweep_running_seconds": Kind(
+        "gauge",
+        ("host",),
+        "Seconds that the host's longest sweep has run; 0 if none runs. A sweep ends"
+        " within seconds.",
     ),
     "rescind_queue_messages": Kind(
         "gauge",

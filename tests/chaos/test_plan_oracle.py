@@ -45,11 +45,15 @@ def row(wish: Wish, end: tuple[str | None, str | None], at: float) -> dict[str, 
 
 
 def record(
-    wish: Wish, *times: float, acted: bool = True, fault: str | None = None
+    wish: Wish,
+    *times: float,
+    acted: bool = True,
+    fault: str | None = None,
+    was: str = "active",
 ) -> dict[str, Any]:
     call = {"op": "cancel", "acted": acted, "fault": fault}
     events = [{**call, "t": at} for at in times]
-    return {"provider": wish[0], "id": wish[2], "events": events}
+    return {"provider": wish[0], "id": wish[2], "events": events, "was": was}
 
 
 def plans(
@@ -106,7 +110,15 @@ def test_a_step_is_untrue_if_the_provider_of_the_other_had_no_cancel_by_then() -
         assert caught(plans(DONE, DONE, other, SENT)) == (1, 0)
     assert caught(plans(DONE, DONE, record(FIRST, AT + 5), SENT)) == (1, 0)
     late = record(FIRST, AT - 1, acted=False, fault="late")
-    assert caught(plans(DONE, DONE, late, SENT)) == (0, 0)
+    earlier = {**record(FIRST, AT - 1, acted=False), "was": "cancelled"}
+    for other in (late, earlier):
+        assert caught(plans(DONE, DONE, other, SENT)) == (0, 0)
+
+
+def test_nobody_has_to_act_on_an_order_that_someone_else_had_cancelled() -> None:
+    # A call was lost on its way, and a reading showed the order as cancelled.
+    other = record(FIRST, AT - 1, acted=False, fault="drop_before", was="cancelled")
+    assert caught(plans(DONE, DONE, other, SENT)) == (0, 0)
 
 
 def test_the_round_that_counts_is_the_one_at_that_time() -> None:

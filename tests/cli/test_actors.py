@@ -86,6 +86,7 @@ ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
     "webhooks test": (an_allowed_receiver, ["http://127.0.0.1:1/hush"]),
     "schedule run": (a_rule, ["nightly"]),
     "prune": (nothing, ["--older-than", "365d"]),
+    "reconcile": (an_order_that_waits, []),
     "seal-key": (nothing, ["--rotate"]),
 }
 """What each command that changes the ledger needs, and its arguments."""

@@ -100,6 +100,33 @@ def test_withdraw_takes_back_what_was_not_sent_or_says_why_not(home: Home) -> No
     assert (again.status, again.out.split()[1:]) == (0, ["withdrawn"])
 
 
+def test_withdraw_takes_back_all_of_a_group_that_was_not_sent(home: Home) -> None:
+    home.run("cancel", "notpanel", "ord_1", "ord_2", "--group", "wrong")
+    home.run("cancel", "notpanel", "ord_3", "--group", "wrong", "--not-before", "+1h")
+    home.run("cancel", "notpanel", "ord_4", "--group", "right")
+    home.end("cancelled", "confirmed", "ord_2")
+    unasked = home.run("withdraw", "--group", "wrong")
+    assert (unasked.status, unasked.out) == (2, "")
+    assert "--yes withdraws them; nothing was withdrawn" in unasked.err
+    done = home.run("withdraw", "--group", "wrong", "--yes", "--json")
+    assert done.status == 0
+    assert sorted(one["order"] for one in done.records) == ["ord_1", "ord_3"]
+    assert "2 cancellations withdrawn" in done.err
+    again = home.run("withdraw", "--group", "wrong", "--yes")
+    assert (again.status, again.out) == (0, "")
+    states = {one["order"]: one["state"] for one in home.run("list", "--json").records}
+    assert (states["ord_2"], states["ord_4"]) == ("cancelled", "queued")
+
+
+@pytest.mark.parametrize("words", [(), ("x", "--group", "g")])
+def test_withdraw_needs_either_ids_or_a_filter(
+    home: Home, words: tuple[str, ...]
+) -> None:
+    done = home.run("withdraw", *words)
+    assert done.status == 2
+    assert "give either the ids to withdraw, or a filter" in done.err
+
+
 def test_release_and_skip_decide_for_what_waits(home: Home) -> None:
     home.run("cancel", "notpanel", "ord_1")
     first = "notpanel/default/ord_1"
@@ -260,6 +287,7 @@ NEEDING_A_LEDGER = [
     ["cancel", "notpanel", "ord_1"],
     ["webhooks"],
     ["prune", "--older-than", "9d"],
+    ["reconcile"],
     ["seal-key", "--rotate"],
 ]
 
@@ -434,6 +462,7 @@ def test_a_ledger_of_a_newer_version(home: Home) -> None:
     engine = create_engine(f"sqlite:///{home.path}/.rescind/ledger.db")
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'zz'"))
+        connection.execute(text("UPDATE schema_range SET oldest = 'zz'"))
     engine.dispose()
     for words in (["list"], ["cancel", "notpanel", "ord_1"], ["migrate"]):
         done = home.run(*words)
@@ -522,3 +551,18 @@ def test_words_are_listed_and_written_as_an_entry(home: Home) -> None:
     wrong = home.run("words", "--entry", "nope")
     assert (wrong.status, wrong.out) == (2, "")
     assert "there are no such words" in wrong.err
+
+
+def test_capacity_says_what_a_load_needs_and_why(home: Home) -> None:
+    # Before the first submission there is no ledger.
+    assert home.run("capacity", "--orders", "1000").status == 0
+    home.run("cancel", "notpanel", "ord_1")
+    done = home.run("capacity", "--orders", "2000000", "--days", "30", "--json")
+    found = {one["need"]: one for one in done.records}
+    assert found["load"]["number"] == 2_000_000
+    assert found["disk of the ledger"]["number"] == 168
+    assert found["accounts of akinon"]["number"] == 1
+    assert all(one["why"] for one in done.records)
+    plain = home.run("capacity")
+    assert plain.status == 0
+    assert "assumed: nothing ended in the last 24 hours" in plain.out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -48,7 +47,10 @@ class Containers:
         self, name: str, log: Path, more: tuple[str, ...] = ()
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """Run a service's command, with more options, until the block ends."""
-        return started([*self.command(name), *more], self.environment(name), log)
+        env = self.environment(name)
+        if more:
+            env |= {"RESCIND_ALIVE_FILE": str(self.home / f"second {name}")}
+        return started([*self.command(name), *more], env, log)
 
     def run(self, name: str) -> int:
         """Run a service's command to its end; returns the exit status."""
@@ -58,11 +60,13 @@ class Containers:
         ).returncode
 
     def is_healthy(self, name: str) -> bool:
-        kind, *words = map(self._local, SERVICES[name]["healthcheck"]["test"])
+        kind, program = SERVICES[name]["healthcheck"]["test"]
+        assert (kind, program) == ("CMD", "healthy")
+        pid = {"HEALTHY_PID": str(self.pids.get(name, 0))}
         checked = subprocess.run(
-            ["sh", "-c", *words] if kind == "CMD-SHELL" else words,
+            [ROOT / "deploy" / "image" / program],
             cwd=ROOT,
-            env=self.environment(name),
+            env=self.environment(name) | pid,
             capture_output=True,
             check=False,
         )
@@ -78,9 +82,12 @@ class Containers:
         text = {k: interpolated(str(v), self.given) for k, v in its}
         here = self._here().items()
         mine = {k: v for k, v in here if k in text or "RESCIND" not in k}
-        return environment(
-            self.home, **{**text, **mine}, RESCIND_API_PORT=self.api_port
-        )
+        own = {
+            "RESCIND_API_PORT": self.api_port,
+            # The image sets it.
+            "RESCIND_ALIVE_FILE": str(self.home / "worker.alive"),
+        }
+        return environment(self.home, **{**text, **mine, **own})
 
     def _here(self) -> dict[str, str]:
         return {
@@ -94,12 +101,9 @@ class Containers:
             "RESCIND_API_TOKENS_FILE": "/dev/null",
             "FLOWER_PORT": self.flower,
             "FLOWER_DB": str(self.home / "flower.db"),
-            "HOSTNAME": os.uname().nodename,
         }
 
     def _local(self, text: str) -> str:
-        """Replace what only containers have: /tmp, ports, and longer waits."""
+        """Replace what only containers have: /tmp and ports."""
         text = interpolated(text, self.given).replace("/tmp", str(self.home))
-        text = text.replace("/proc/1/", f"/proc/{self.pids.get('beat', 0)}/")
-        text = text.replace("5555", self.flower).replace("8080", self.api_port)
-        return text.replace("--timeout 10", "--timeout 2")
+        return text.replace("5555", self.flower).replace("8080", self.api_port)

@@ -38,7 +38,8 @@ def test_every_service_of_compose_runs_and_is_healthy_and_they_cancel_together(
             log = tmp_path / f"{name}.log"
             process = stack.enter_context(containers.start(name, log))
             containers.pids[name] = process.pid
-            if name != "beat" or sys.platform == "linux":
+            # It reads /proc.
+            if sys.platform == "linux":
                 until(partial(containers.is_healthy, name), process, log)
         workers = f"http://127.0.0.1:{containers.flower}/workers"
         assert status_of(workers) == 401
@@ -65,8 +66,8 @@ def _submitted(base: str) -> Callable[[], str]:
     given = {"Authorization": f"Bearer {API_TOKEN}"}
     entry = {"provider": "notpanel", "order": "ord_1"}
     url = f"{base}/v1/cancellations"
-    sent = requests.post(url, json=entry, headers=given, timeout=10)
+    sent = requests.post(url, json=entry, headers=given, timeout=60)
     assert sent.status_code == 202
-    assert requests.get(f"{base}/healthz", timeout=10).status_code == 200
+    assert requests.get(f"{base}/healthz", timeout=60).status_code == 200
     where = base + sent.headers["Location"]
-    return lambda: str(requests.get(where, headers=given, timeout=10).json()["state"])
+    return lambda: str(requests.get(where, headers=given, timeout=60).json()["state"])

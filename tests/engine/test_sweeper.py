@@ -13,7 +13,7 @@ from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane, LaneConfig
 from rescind.engine import sweeper
 from rescind.engine.sweeper import each, sweep
-from rescind.ledger.changes import sweeps
+from rescind.ledger.changes import postponement, sweeps
 from rescind.ledger.changes.lane_states import (
     LaneState,
     hold_for_operator,
@@ -24,7 +24,9 @@ from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import LedgerUnreachableError, writing
+from rescind.provider.outcomes import Reason
 from tests.ledger.build import BY, HOUR, NOW, add, row, say_in_newer_words
+from tests.ledger.planned import after, claimed, finish
 from tests.ledger.plans import statements
 
 KNOWN = ("iletimerkezi", "default")
@@ -233,3 +235,17 @@ def test_one_part_of_the_sweep_that_fails_stops_no_other(error: Exception) -> No
         each({"no pulse": fails, "nothing is deleted": lambda: done.append("x")})
     assert done == ["x"]
     assert [one["event"] for one in logs] == ["no pulse"]
+
+
+def test_it_judges_what_the_transaction_of_an_end_has_left(
+    engine: Engine, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postponement, "MOST_JUDGED", 1)
+    first = add(engine)
+    second = after(engine, first, order="second")
+    last = [after(engine, second, order=f"last {n}") for n in range(2)]
+    finish(engine, claimed(engine, first), State.REJECTED, Reason.REFUSED)
+    assert row(engine, second).state == State.WITHDRAWN
+    assert {row(engine, one).state for one in last} == {State.SCHEDULED}
+    swept(engine, accounts)
+    assert {row(engine, one).state for one in last} == {State.WITHDRAWN}

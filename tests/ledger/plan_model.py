@@ -44,6 +44,8 @@ class Node:
 @dataclass
 class Model:
     nodes: list[Node] = field(default_factory=list)
+    blocked: set[int] = field(default_factory=set)
+    """Those that may not begin again while one that they have released is open."""
 
     # --- what its predecessors say ---------------------------------------------------
 
@@ -116,6 +118,11 @@ class Model:
             raise RefusedError
         self._begin(node)
 
+    def look_again(self) -> None:
+        """Some time later, those that could not begin again are judged again."""
+        again, self.blocked = sorted(self.blocked), set()
+        self._judge(again)
+
     def _begin(self, node: Node) -> None:
         if node.bound and self.keeping(node):
             node.state, node.reason, node.released = State.SCHEDULED, None, False
@@ -153,6 +160,10 @@ class Model:
         for one in free:
             self._queue(one)
         for n in unwanted:
-            if not self.unwanted(self.nodes[n]) and not self.busy_with(n):
+            if self.unwanted(self.nodes[n]):
+                continue
+            if self.busy_with(n):
+                self.blocked.add(n)
+            else:
                 self._begin(self.nodes[n])
         self._follow(skipped)

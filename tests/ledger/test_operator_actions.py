@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from rescind.browse.action_listing import actions_before, as_action
 from rescind.ledger.changes.deletion import AT_ONCE, Pruning
 from rescind.ledger.changes.insert_claimed import insert_claimed
 from rescind.ledger.changes.lane_states import (
@@ -24,7 +25,6 @@ from rescind.ledger.changes.operator_actions import (
     subject_of,
 )
 from rescind.ledger.changes.retries import retry
-from rescind.ledger.reading.action_listing import actions_before, as_action
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
-from rescind.ledger.changes import plan_decisions
+from rescind.ledger.changes import plan_decisions, postponement
+from rescind.ledger.changes.postponed_judgements import judge_postponed
+from rescind.ledger.changes.rounds import ASKED_AGAIN
 from rescind.ledger.changes.successors import is_waiting
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.conditions import ANY, canonical
@@ -49,7 +52,7 @@ WANTED = st.sampled_from(
 ACTS = st.sampled_from(
     [
         *("add", "end", "end", "end", "end", "retry", "retry", "retry"),
-        *("withdraw", "release", "skip"),
+        *("withdraw", "release", "skip", "look_again"),
     ]
 )
 numbers = itertools.count()
@@ -62,6 +65,7 @@ class Plans:
     engine: Engine
     model: Model = field(default_factory=Model)
     ids: list[str] = field(default_factory=list)
+    looks: int = 0
 
     def lane(self, number: int) -> tuple[str, str]:
         """Each has a lane of its own, so that any of them can be claimed alone."""
@@ -122,7 +126,13 @@ class Plans:
         found = [n for n, one in enumerate(self.model.nodes) if one.state in states]
         return found or list(range(len(self.ids)))
 
+    def look_again(self, _data: st.DataObject) -> None:
+        self.model.look_again()
+        self.looks += 1
+        judge_all(self.engine, NOW + self.looks * ASKED_AGAIN)
+
     def check(self) -> None:
+        judge_all(self.engine, NOW)
         for one, node in zip(self.ids, self.model.nodes, strict=True):
             found = row(self.engine, one)
             assert (found.state, found.reason) == node.end
@@ -134,6 +144,13 @@ class Plans:
                 states = {self.model.nodes[n].state for n in keeping}
                 assert states
                 assert states <= {*set(State) - FINAL, State.FAILED}
+
+
+def judge_all(engine: Engine, now: datetime) -> None:
+    """Judge what is due and no more: what that leaves is due at once, or later."""
+    with writing(engine) as connection:
+        while judge_postponed(connection, now):
+            pass
 
 
 none: st.SearchStrategy[set[int]] = st.just(set())
@@ -222,3 +239,13 @@ def test_plans_on_postgresql_behave_as_the_model(
     postgres: Engine, data: st.DataObject
 ) -> None:
     walk(postgres, data)
+
+
+@FEW
+@given(data=st.data())
+def test_plans_behave_so_if_one_transaction_judges_two(
+    sqlite: Engine, data: st.DataObject
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(postponement, "MOST_JUDGED", 2)
+        walk(sqlite, data)

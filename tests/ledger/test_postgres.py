@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, make_url, text
 
@@ -16,9 +17,10 @@ from rescind.ledger.storage.transactions import (
     reading,
     writing,
 )
+from rescind.ledger.storage.unreachable import LedgerVersionError
 from tests.stalling import Stalling
 
-PROMPTLY = 5.0
+PROMPTLY = 9.0
 """Seconds. Far more than the limits in these tests, and far less than the real ones."""
 
 
@@ -112,6 +114,37 @@ def test_without_a_deadline_a_statement_may_take_any_time(
     monkeypatch.setattr(postgres, "PING_SECONDS", 0.05)
     with writing(ledger, seconds=None) as connection:
         connection.execute(text("SELECT pg_sleep(0.15)"))
+
+
+def test_a_session_that_ends_with_two_errors_is_replaced(ledger: Engine) -> None:
+    """As a pooler was seen to answer when PostgreSQL ended the session."""
+
+    def two_results() -> Iterator[None]:
+        yield from ()
+        raise psycopg.InternalError("received 2 results from command 'BEGIN'")
+
+    with pytest.raises(LedgerUnreachableError, match="the session ended"):
+        read_by(ledger, two_results)
+    assert one(ledger) == 1
+
+
+def read_by(engine: Engine, generator: Callable[[], Iterator[None]]) -> None:
+    with reading(engine) as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "_execute_gen", lambda *_, **__: generator())
+        connection.execute(text("SELECT 1"))
+
+
+# --- versions -------------------------------------------------------------------------
+
+
+def test_a_server_that_is_too_old_is_refused_in_a_sentence(
+    postgres_ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "OLDEST", 99)
+    engine = open_ledger(postgres_ledger_url)
+    for _ in range(2):
+        with pytest.raises(LedgerVersionError, match="Rescind needs 99 or later"):
+            one(engine)
 
 
 # --- options of a URL -----------------------------------------------------------------

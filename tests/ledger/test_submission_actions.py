@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from rescind.browse.action_listing import actions_before
 from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Sort, browse
 from rescind.ledger.changes import submission_actions
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.submission_actions import SubmissionActions
-from rescind.ledger.reading.action_listing import actions_before
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from tests.ledger.build import new, take_in

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from rescind.browse.unknown_word_listing import as_words, unknown_words
 from rescind.ledger.changes import unknown_words as counting
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.recording import LaneChanges, new_id, record_many
 from rescind.ledger.changes.unknown_words import Words, count_words, words_about
-from rescind.ledger.reading.unknown_word_listing import as_words, unknown_words
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import LANE, NOW, SECOND

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, func, select
+from structlog.testing import capture_logs
 
 from rescind.intake.receipts import Receipt
 from rescind.intake.submissions import take_in
@@ -20,6 +21,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.counters import SLOT
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
+from rescind.operations.retention_check import retention_checks
 from rescind.runtime import retention
 from rescind.runtime.retention import Retention
 from tests.cli.test_cli_support import Home
@@ -238,3 +240,42 @@ def test_a_row_deleted_while_it_is_submitted_again_is_inserted_again(
     assert left(engine) == 1
     for one in (engine, other):
         one.dispose()
+
+
+# --- behind -------------------------------------------------------------------------
+
+
+def test_a_walk_that_lasts_too_long_gets_more_time_and_is_said_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr(retention, "BEHIND_BUDGET_SECONDS", 60.0)
+    monkeypatch.setattr(ledger_retention, "AT_ONCE", 5)
+    end(engine, 40, NOW - 3 * DAY)
+    keeper = Retention()
+    with capture_logs() as logs:
+        for _ in range(2):
+            keeper.tick(engine, DAY, NOW)
+        assert left(engine) == 30
+        monkeypatch.setattr(retention, "BEHIND_SECONDS", 0.0)
+        keeper.tick(engine, DAY, NOW)
+    assert left(engine) == 0
+    assert [one for one in logs if "behind" in one["event"]] == [
+        {
+            "event": "retention is behind: it deletes for longer in each second",
+            "log_level": "warning",
+        }
+    ]
+
+
+@pytest.mark.parametrize(("ended", "young"), [(4, 1), (2, 3), (0, 5)])
+def test_doctor_says_that_old_cancellations_are_still_there(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, ended: int, young: int
+) -> None:
+    monkeypatch.setattr(ledger_retention, "AT_ONCE", 5)
+    end(engine, ended, NOW - 3 * DAY)
+    end(engine, young, NOW - DAY, first=ended)
+    [found] = retention_checks(engine, DAY, NOW)
+    assert (found.problem == "retention-behind") == (ended > young)
+    assert list(retention_checks(engine, None, NOW)) == []
+    assert list(retention_checks(open_ledger("sqlite:////none/x.db"), DAY, NOW)) == []

@@ -10,11 +10,10 @@ from sqlalchemy import Engine
 from rescind.config.accounts import Accounts
 from rescind.dashboard.bulk.order_action import Changed
 from rescind.ledger.changes.operator_actions import Action, record_action, subject_of
-from rescind.ledger.changes.retries import retry
+from rescind.ledger.changes.retries import retry_some
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.action_log import log_action
-from rescind.provider.outcomes import InvalidRequestError
 
 AT_ONCE = 100
 """Rows in a transaction: a worker waits for at most so many."""
@@ -49,18 +48,10 @@ def _open_some(
     done: Changed,
     by: str,
 ) -> None:
-    opened, refused = [], []
     with writing(engine) as connection:
-        for row in rows_of(connection, ids):
-            try:
-                policy = accounts.policy((row.provider, row.account))
-                if retry(connection, row, now, before, policy, by=by):
-                    opened.append(row.id)
-                else:
-                    refused.append(f"{row.id}: another change was made just now")
-            except InvalidRequestError as error:
-                refused.append(str(error))
-        rows = rows_of(connection, opened)
+        found = rows_of(connection, ids)
+        tried = retry_some(connection, found, now, before, accounts.policy, by=by)
+        rows = rows_of(connection, tried.opened)
         about = [((row.provider, row.account), row.id) for row in rows]
         subject = subject_of(about, len(rows))
         if rows:
@@ -68,4 +59,4 @@ def _open_some(
     if rows:
         log_action(by, Action.RETRY, subject)
     done.rows.extend(rows)
-    done.refused.extend(refused)
+    done.refused.extend(tried.refused)

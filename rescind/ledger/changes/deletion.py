@@ -33,6 +33,11 @@ from rescind.ledger.changes.plan_deletion import (
     kept_by_plans,
     steps_of_young_plans,
 )
+from rescind.ledger.changes.successor_retention import (
+    is_postponed,
+    kept_by_successors,
+    predecessors_in_need,
+)
 from rescind.ledger.changes.word_deletion import forget_words
 from rescind.ledger.storage.call_table import CALL
 from rescind.ledger.storage.dependency_table import DEPENDENCY
@@ -120,20 +125,29 @@ class Pruning:
         return ids[-1] if len(ids) == AT_ONCE else None
 
 
+def is_behind(connection: Connection, before: datetime) -> bool:
+    """Whether most of the oldest cancellations ended before ``before``, and are still
+    there. It reads ``AT_ONCE`` rows."""
+    oldest = select(C.finished_at).order_by(C.id).limit(AT_ONCE)
+    ends = connection.execute(oldest).scalars().all()
+    over = [at for at in ends if at is not None and at < in_ms(before)]
+    return 2 * len(over) > AT_ONCE
+
+
 def count_ended(connection: Connection, before: datetime) -> int:
     """How many cancellations may be deleted that ended before ``before``. Reads the
     whole ledger."""
     its = DELIVERY.c.cancellation_id == C.id
     waiting = select(true()).where(its, text(f"delivery.{WAITING}"))
     waits = waiting.correlate(CANCELLATION).exists()
-    successor = CANCELLATION.alias("successor")
-    followed = _followed(successor).where(DEPENDENCY.c.predecessor_id == C.id)
+    followed = predecessors_in_need().where(DEPENDENCY.c.predecessor_id == C.id)
     kept = followed.correlate(CANCELLATION).exists()
+    judged_later = is_postponed(C.id).correlate(CANCELLATION)
     chosen = select(func.count()).where(C.finished_at < in_ms(before))
     step = steps_of_young_plans(in_ms(before)).where(
         PLAN_STEP.c.cancellation_id == C.id
     )
-    chosen = chosen.where(not_(waits), not_(kept))
+    chosen = chosen.where(not_(waits), not_(kept), not_(judged_later))
     chosen = chosen.where(not_(step.correlate(CANCELLATION).exists()))
     return int(connection.execute(chosen).scalar_one())
 
@@ -160,8 +174,7 @@ def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int
     held = set(connection.execute(still).scalars())
     # Read after the rows are locked: no new delivery can begin to wait now.
     held -= set(connection.execute(_with_waiting_delivery(held)).scalars())
-    followed = _followed(CANCELLATION).where(DEPENDENCY.c.predecessor_id.in_(held))
-    held -= set(connection.execute(followed).scalars())
+    held -= kept_by_successors(connection, held)
     held -= kept_by_plans(connection, held, before)
     delete_plans(connection, held)
     forget_words(connection, held)
@@ -172,13 +185,6 @@ def delete_ended(connection: Connection, ids: Sequence[str], before: int) -> int
     connection.execute(delete(DEPENDENCY).where(its))
     connection.execute(delete(CANCELLATION).where(C.id.in_(held)))
     return len(held)
-
-
-def _followed(successor: Any) -> Select[Any]:
-    """The predecessors of which a successor has not ended."""
-    its = DEPENDENCY.c.successor_id == successor.c.id
-    chosen = select(DEPENDENCY.c.predecessor_id).join_from(DEPENDENCY, successor, its)
-    return chosen.where(successor.c.finished_at.is_(None))
 
 
 def _with_waiting_delivery(ids: Collection[str]) -> Select[Any]:

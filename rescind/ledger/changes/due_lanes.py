@@ -19,6 +19,8 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Select,
+    Text,
+    bindparam,
     case,
     cast,
     literal_column,
@@ -30,6 +32,7 @@ from sqlalchemy import (
 
 from rescind.ledger.changes.candidates import due, late, readable
 from rescind.ledger.changes.claims import CLAIMED
+from rescind.ledger.changes.postponement import some_due
 from rescind.ledger.reading.index_walk import QUEUED, lanes_of
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms
@@ -41,6 +44,8 @@ LATE = "late"
 MOVED = (LATE, State.SENDING, State.SCHEDULED)
 """Rows that the sweep moves: past their deadline, lease run out, or time come."""
 _KINDS = (*MOVED, *CLAIMED)
+NO_LANE = ("", "")
+"""Stands for the postponed judgements, which are of all lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class DueWork:
     """States in which a row can be claimed now; only lanes that have such a state."""
     unreadable: frozenset[Lane] = frozenset()
     """Lanes with a due or late row that only a newer version can read."""
+    postponed: bool = False
+    """Whether a postponed judgement is due."""
 
 
 def find_due_work(connection: Connection, now: datetime) -> DueWork:
@@ -64,13 +71,15 @@ def find_due_work(connection: Connection, now: datetime) -> DueWork:
         found = list(_ask(connection, now, readable_only=True))
     moved = set[Lane]()
     claimed: dict[Lane, frozenset[State]] = {}
-    for lane, kinds in found:
+    of_lanes = [(lane, kinds) for lane, kinds in found if lane != NO_LANE]
+    for lane, kinds in of_lanes:
         states = frozenset(state for state in CLAIMED if kinds.get(state))
         if states:
             claimed[lane] = claimed.get(lane, frozenset()) | states
         if any(kinds.get(kind) for kind in MOVED):
             moved.add(lane)
-    return DueWork(frozenset(moved), claimed, frozenset(unreadable))
+    postponed = len(of_lanes) < len(found)
+    return DueWork(frozenset(moved), claimed, frozenset(unreadable), postponed)
 
 
 def _ask(
@@ -100,8 +109,17 @@ def _look(*, readable_only: bool) -> CompoundSelect[Any]:
     }
     both = ((queued, of_queued), (others, of_others))
     return union_all(
-        *(_said(lanes, kinds, readable_only=readable_only) for lanes, kinds in both)
+        *(_said(lanes, kinds, readable_only=readable_only) for lanes, kinds in both),
+        _postponed(),
     )
+
+
+def _postponed() -> Select[Any]:
+    """One row if a postponed judgement is due."""
+    names = [literal_column(f"'{name}'", Text) for name in NO_LANE]
+    columns: list[Any] = [*names, *(cast(null(), BigInteger) for _ in _KINDS)]
+    found = some_due(bindparam("now", type_=BigInteger))
+    return select(*columns).where(found)
 
 
 def _said(

@@ -7,7 +7,7 @@ A lane is *paused* while its provider is down or throttles, and resumes by itsel
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -34,7 +34,9 @@ _COLUMNS: Columns = {
     "held_reason": Text,
     "probe_at": BigInteger,
     "held_by": Text,
+    "restored_at": BigInteger,
 }
+_TIMES = ("paused_until", "held_at", "probe_at", "restored_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,13 @@ class LaneState:
     probe_at: datetime | None = None
     held_by: str | None = None
     """The actor who holds it; ``None`` if a fault of the account does."""
+    restored_at: datetime | None = None
+    """When the ledger was last restored from an older copy: see ``ledger.restored``."""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing restrains its calls, and none has failed."""
+        return replace(self, restored_at=None) == LaneState()
 
 
 def may_call(lane: LaneState, policy: Policy, now: datetime) -> int:
@@ -223,17 +232,9 @@ def _count_holds(connection: Connection, states: Mapping[Lane, LaneState]) -> No
 
 
 def _row(lane: Lane, state: LaneState) -> dict[str, Any]:
-    return {
-        "provider": lane[0],
-        "account": lane[1],
-        "failures": state.failures,
-        "paused_until": to_ms(state.paused_until),
-        "pause_reason": state.pause_reason,
-        "held_at": to_ms(state.held_at),
-        "held_reason": state.held_reason,
-        "probe_at": to_ms(state.probe_at),
-        "held_by": state.held_by,
-    }
+    values = asdict(state)
+    values.update({name: to_ms(values[name]) for name in _TIMES})
+    return {"provider": lane[0], "account": lane[1], **values}
 
 
 def _state(row: Any) -> LaneState:
@@ -245,4 +246,5 @@ def _state(row: Any) -> LaneState:
         held_reason=row.held_reason,
         probe_at=from_ms(row.probe_at),
         held_by=row.held_by,
+        restored_at=from_ms(row.restored_at),
     )

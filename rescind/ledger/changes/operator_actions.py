@@ -39,6 +39,8 @@ class Action(StrEnum):
     PRUNE = "prune"
     ROTATE = "rotate"
     """The sealed data was encrypted with another key."""
+    RECONCILE = "reconcile"
+    """The ledger was restored from an older copy: its open orders are read back."""
 
 
 @dataclass(frozen=True, slots=True)

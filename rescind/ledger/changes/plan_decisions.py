@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from rescind.ledger.changes.plan_completion import begin_again
 from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.changes.retries import check_retryable
-from rescind.ledger.changes.rounds import Round, open_round, reopened
+from rescind.ledger.changes.rounds import Round, after_rounds, open_round, reopened
 from rescind.ledger.changes.successors import (
     check_may_reopen,
     is_waiting,
@@ -50,9 +51,10 @@ def release(
     else:
         check_may_reopen(connection, row)
         to = reopened(progress_of(row), now, not_before)
-        open_round(
-            connection, row, Round(to, None, row.cancel_before, RELEASE, by), now
-        )
+        new = Round(to, None, row.cancel_before, RELEASE, by)
+        open_round(connection, row, new, now)
+        after_rounds(connection, [row], now)
+        begin_again(connection, [row.id])
 
 
 def skip(

@@ -11,15 +11,16 @@ from typing import Any
 import uuid_utils
 from sqlalchemy import Connection
 
-from rescind.ledger.changes import successors
+from rescind.ledger.changes import postponement, successors
 from rescind.ledger.changes.call_log import CallMade, append_calls
 from rescind.ledger.changes.guarded_update import update_guarded
 from rescind.ledger.changes.outcome_counts import count_changes
 from rescind.ledger.changes.plan_completion import complete
+from rescind.ledger.changes.postponement import postpone
 from rescind.ledger.changes.releases import release_waiting
 from rescind.ledger.changes.repeated_calls import fold_calls
 from rescind.ledger.changes.repeated_steps import fold_steps
-from rescind.ledger.changes.rounds import reopen
+from rescind.ledger.changes.rounds import reopen_some
 from rescind.ledger.changes.successors import Following
 from rescind.ledger.changes.told_deadlines import keep_deadlines
 from rescind.ledger.changes.transitions import write_history
@@ -27,6 +28,7 @@ from rescind.ledger.deliveries import store
 from rescind.ledger.progress import Change
 from rescind.ledger.states import EDGES, FINAL, State
 from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.postponement_table import Concerned
 
 Lane = tuple[str, str]
 
@@ -100,29 +102,34 @@ def follow_on(
     """Do what is to be done with successors, and then with theirs.
 
     This ends: a cancellation exists before its successors do, so they form no cycle,
-    and intake limits how long a chain of them may be. Then plans are completed: no step
-    ends or begins after that in this transaction.
+    and intake limits how long a chain of them may be. At most ``MOST_JUDGED`` are
+    judged, and the others are postponed. Plans come last, as every transaction locks
+    them after cancellations: no step ends or begins after that in this transaction.
     """
+    room, touched, left = postponement.MOST_JUDGED, set[str](), list[str]()
     while True:
+        room -= following.judged
+        left += following.left
         work = [LaneChanges(*one) for one in following.not_wanted.items()]
         more = _record(connection, work, now)
         lanes = release_waiting(connection, following.released, now)
         successors.settle(connection, following)
-        lanes |= {
-            (row.provider, row.account)
-            for row in following.reopened
-            if reopen(connection, row, now)
-        }
+        begun = reopen_some(connection, following.reopened, now, room)
+        room -= begun.cost
+        touched |= begun.touched
         recorded = replace(
             recorded,
             to_deliver=recorded.to_deliver + more.to_deliver,
             ended=recorded.ended | more.ended,
-            released=recorded.released | lanes,
+            released=recorded.released | lanes | begun.lanes,
         )
         if not more.ended:
             break
-        following = successors.follow(connection, more.ended, now)
-    told = complete(connection, recorded.ended, now) if recorded.ended else 0
+        following = successors.follow(connection, more.ended, now, room)
+    postpone(connection, Concerned.SUCCESSORS, left, now)
+    if not recorded.ended and not touched:
+        return recorded
+    told = complete(connection, recorded.ended, now, touched)
     return replace(recorded, to_deliver=recorded.to_deliver + told)
 
 

@@ -5,19 +5,25 @@ A retry can also leave ``requested``, if the provider seems to have dropped the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from rescind.ledger.changes.rounds import Round, open_round, reopened
+from rescind.ledger.changes.lane_states import read_lane
+from rescind.ledger.changes.plan_completion import begin_again
+from rescind.ledger.changes.rounds import Round, after_rounds, open_round, reopened
 from rescind.ledger.changes.successors import check_may_reopen, why_not_wanted
 from rescind.ledger.conditions import Verdict, judge
+from rescind.ledger.progress import Progress
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.reading.queries import cancellable_until
+from rescind.ledger.restored import before_retry
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage.cancellation_rows import progress_of
-from rescind.ledger.storage.milliseconds import from_ms, to_ms
+from rescind.ledger.storage.milliseconds import from_ms, moment, to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.provider.deadlines import earlier
 from rescind.provider.outcomes import InvalidRequestError
@@ -28,6 +34,41 @@ C = CANCELLATION.c
 NEVER_LATE = datetime.max.replace(tzinfo=UTC)
 REFUSED_KEY = "refused:"
 """Prefix of the key of an entry that was never valid."""
+
+
+@dataclass(slots=True)
+class Retried:
+    """The result of retrying some cancellations."""
+
+    opened: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Why the others were not retried, each in a sentence."""
+
+
+def retry_some(
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    now: datetime,
+    cancel_before: datetime | None,
+    policy_of: Callable[[tuple[str, str]], Policy],
+    *,
+    by: str,
+) -> Retried:
+    """``retry`` for each; one that is refused does not stop the others."""
+    done, opened = Retried(), list[Row[Any]]()
+    _lock_all(connection, [row.id for row in rows])
+    for row in rows:
+        try:
+            policy = policy_of((row.provider, row.account))
+            if _retry(connection, row, now, cancel_before, policy, by):
+                opened.append(row)
+            else:
+                done.refused.append(f"{row.id}: another change was made just now")
+        except InvalidRequestError as error:
+            done.refused.append(str(error))
+    _conclude(connection, opened, now)
+    done.opened += [row.id for row in opened]
+    return done
 
 
 def retry(
@@ -42,11 +83,34 @@ def retry(
     """Open a new round for ``row``; False if another transaction has changed it.
 
     If an earlier call may have worked, the round begins by reading the order back. So
-    does the round of a ``requested`` order, which needs its lane's ``policy``. A row
+    does the first round since the ledger was restored, and the round of a ``requested``
+    order, which needs its lane's ``policy``. A row
     whose ``not_before`` has not come is scheduled again, and one whose predecessors
     have not ended waits for them again. Raises
     ``InvalidRequestError`` in one sentence if no new round can be opened.
     """
+    opened = _retry(connection, row, now, cancel_before, policy, by)
+    if opened:
+        _conclude(connection, [row], now)
+    return opened
+
+
+def _conclude(
+    connection: Connection, opened: Sequence[Row[Any]], now: datetime
+) -> None:
+    after_rounds(connection, opened, now)
+    if opened:
+        begin_again(connection, [row.id for row in opened])
+
+
+def _retry(
+    connection: Connection,
+    row: Row[Any],
+    now: datetime,
+    cancel_before: datetime | None,
+    policy: Policy | None,
+    by: str,
+) -> bool:
     check_retryable(row, now, cancel_before, policy)
     locked = _lock(connection, row)
     if locked is None:
@@ -58,9 +122,23 @@ def retry(
     if waits_for is not None:
         waits_for = _kept(connection, row)
     not_before, was = from_ms(row.not_before), progress_of(row)
+    if not waits_for and (not_before is None or not_before <= now):
+        was = _since_restore(connection, row, was)
     to = reopened(was, now, not_before, waits=bool(waits_for))
     before = to_ms(_deadline(row, cancel_before, now))
     return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
+
+
+def _lock_all(connection: Connection, ids: Sequence[str]) -> None:
+    # Sorted, and before the successors of any: two transactions that lock the same rows
+    # must not deadlock.
+    chosen = select(C.id).where(C.id.in_(ids)).order_by(C.id)
+    connection.execute(chosen.with_for_update()).all()
+
+
+def _since_restore(connection: Connection, row: Row[Any], was: Progress) -> Progress:
+    restored_at = read_lane(connection, (row.provider, row.account)).restored_at
+    return before_retry(was, moment(row.updated_at), restored_at)
 
 
 def _lock(connection: Connection, row: Row[Any]) -> Row[Any] | None:

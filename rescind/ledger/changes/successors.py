@@ -1,14 +1,15 @@
 """What follows the end of a cancellation for those that wait for it.
 
-All of it happens in the transaction that records the end. A successor is judged by the
-present states of all its predecessors, never by a count: so two transactions that end
-the last two predecessors at once release it exactly once. Each locks the successor
-before it reads the predecessors, and the second one reads what the first committed.
+It happens in the transaction that records the end, as far as that transaction's bound
+allows; ``postponed_judgements`` does the rest. A successor is judged by the present
+states of all its predecessors, never by a count: so two transactions that end the last
+two predecessors at once release it exactly once. Each locks the successor before it
+reads the predecessors, and the second one reads what the first committed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -17,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from rescind.ledger.changes.new_cancellation import beginning
+from rescind.ledger.changes.postponement import fitting
 from rescind.ledger.conditions import (
     Predecessor,
     Verdict,
@@ -58,19 +60,40 @@ class Following:
     not_wanted: dict[Lane, list[Change]] = field(default_factory=dict)
     """The changes of those whose predecessors have ended otherwise."""
     reopened: list[Row[Any]] = field(default_factory=list)
-    """Those that were not wanted, and may be now."""
+    """Those that were not wanted, and may be now: each is judged again."""
     waits_for: dict[int, list[str]] = field(default_factory=dict)
     """The number of predecessors that keep them, with the ids for which it is new. A
     release writes its own."""
+    judged: int = 0
+    """How many were judged."""
+    left: Sequence[str] = ()
+    """Those that have ended and whose successors were not judged: they were too many.
+    """
 
 
-def follow(connection: Connection, ended: Collection[str], now: datetime) -> Following:
-    """Judge the successors of cancellations that this transaction has ended."""
-    return _judged(connection, _successors(connection.dialect.name), ended, now)
+def follow(
+    connection: Connection,
+    ended: Collection[str],
+    now: datetime,
+    room: int | None = None,
+) -> Following:
+    """Judge successors of cancellations that this transaction has ended, or that an
+    earlier one has: at most ``room``, or as many as a whole transaction may."""
+    left: Sequence[str] = ()
+    # One alone always fits into a whole transaction: no statement asks for it.
+    if len(ended) > 1 or room is not None:
+        ended, left = fitting(connection, ended, room)
+    following = Following()
+    if ended:
+        chosen = _successors(connection.dialect.name)
+        following = _judged(connection, chosen, ended, now)
+    following.left = left
+    return following
 
 
 def begin(connection: Connection, ids: Collection[str], now: datetime) -> Following:
-    """Judge cancellations that this transaction has inserted as waiting."""
+    """Judge cancellations themselves: such as those that this transaction has inserted
+    as waiting."""
     return _judged(connection, _these(connection.dialect.name), ids, now)
 
 
@@ -111,10 +134,23 @@ def _judged(
     rows = connection.execute(chosen, ids_given(connection, ids)).all()
     waiting = [row for row in rows if is_waiting(row) or was_not_wanted(row)]
     known = predecessors_of(connection, [row.id for row in waiting])
-    following = Following()
+    following = Following(judged=len(rows))
     for row in waiting:
-        _judge(following, row, known.get(row.id, []), now)
+        if row.state != State.WITHDRAWN:
+            _judge(following, row, known.get(row.id, []), now)
+    following.reopened = _reopened(
+        [row for row in waiting if row.state == State.WITHDRAWN], known
+    )
     return following
+
+
+def _reopened(
+    skipped: list[Row[Any]], known: Mapping[str, Sequence[Predecessor]]
+) -> list[Row[Any]]:
+    """All, if one of them may be wanted now: when it has begun again, so may those that
+    were not wanted because of it."""
+    verdicts = {judge(known.get(row.id, []))[0] for row in skipped}
+    return skipped if verdicts - {Verdict.NOT_WANTED} else []
 
 
 def is_waiting(row: Row[Any]) -> bool:
@@ -132,10 +168,6 @@ def _judge(
     following: Following, row: Row[Any], known: Sequence[Predecessor], now: datetime
 ) -> None:
     verdict, keeping = judge(known)
-    if row.state == State.WITHDRAWN:
-        if verdict is not Verdict.NOT_WANTED:
-            following.reopened.append(row)
-        return
     if verdict is Verdict.WANTED:
         following.released.append(row)
         return

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, select
 from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.phases import final
 from rescind.ledger.progress import Change
+from rescind.ledger.restored import RESTORED
 from rescind.ledger.states import FINAL, UNSENT, State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.tables import CANCELLATION
@@ -105,7 +106,8 @@ def refusal(row: Row[Any]) -> NotWithdrawableError | None:
             " cancellation that waits to be sent can be withdrawn",
             ALREADY_ENDED,
         )
-    if was_never_sent(row.state, row.attempts):
+    doubted = row.lost and not row.attempts
+    if was_never_sent(row.state, row.attempts) and not doubted:
         return None
     return NotWithdrawableError(
         f"{row.id} cannot be withdrawn: {_sent(row)}", ALREADY_SENT
@@ -123,6 +125,8 @@ def _sent(row: Row[Any]) -> str:
             )
         case State.REQUESTED:
             return "its provider has accepted the cancel"
+        case _ if not row.attempts:
+            return RESTORED
         case _:
             times = "once" if row.attempts == 1 else f"{row.attempts} times"
             return f"it was sent {times}, and may have reached its provider"

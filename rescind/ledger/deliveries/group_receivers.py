@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
+from rescind.ledger.access_limits import Limits
 from rescind.ledger.delivery_target import target_of
+from rescind.ledger.reading.group_summary import GroupSummary, summary_of
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.group_end_table import GROUP_END
 
 G = GROUP_END.c
 MOST_TOLD = 100
 """The latest requests that a document names."""
+
+
+class GroupSeen(NamedTuple):
+    """A group as far as it is within somebody's limits."""
+
+    summary: GroupSummary
+    told: Sequence[dict[str, Any]]
+    """Empty for those who do not see the whole group."""
+
+    @property
+    def is_unknown(self) -> bool:
+        return not self.summary.total
+
+
+def group_seen(connection: Connection, name: str, limits: Limits) -> GroupSeen:
+    """All cancellations of the group are counted, without a limit."""
+    whole = limits.allows_group(name)
+    told = told_of(connection, name) if whole else []
+    return GroupSeen(summary_of(connection, name, limits), told)
 
 
 def told_of(connection: Connection, name: str) -> Sequence[dict[str, Any]]:

@@ -7,9 +7,20 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from rescind.ledger.storage.counters import NAMES, OUTCOME, SUMS, T, slot_of
+from rescind.ledger.storage.counters import (
+    CALL,
+    EVENTS,
+    NAMES,
+    OUTCOME,
+    SUMS,
+    Lane,
+    T,
+    slot_of,
+)
 from rescind.ledger.storage.milliseconds import in_ms, moment
 from rescind.ledger.storage.side_tables import TALLY
+
+_SUMS = [func.sum(T[name]) for name in SUMS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,39 @@ def flow(connection: Connection, since: datetime, until: datetime) -> list[Flow]
 def totals(connection: Connection) -> list[Total]:
     """Every counter, summed over all shards."""
     names = [column for column in TALLY.columns if column.name in NAMES]
-    sums = [func.sum(T[name]) for name in SUMS]
-    chosen = select(*names, *sums).where(T.slot == 0).group_by(*names)
+    chosen = select(*names, *_SUMS).where(T.slot == 0).group_by(*names)
     rows = connection.execute(chosen.order_by(*names))
     return [Total(*row[:6], *map(int, row[6:])) for row in rows]
+
+
+def event_totals(connection: Connection) -> list[Total]:
+    """Every counter but those of calls, summed over all shards."""
+    # In the order of the primary key: SQLite sums them as it reads them.
+    names = (T.metric, T.provider, T.account, T.first, T.second)
+    chosen = select(*names, *_SUMS).where(T.slot == 0, T.metric.in_(EVENTS))
+    rows = connection.execute(chosen.group_by(*names))
+    return [
+        Total(name, its, account, first, second, "", int(count), int(orders), int(ms))
+        for name, its, account, first, second, count, orders, ms in rows
+    ]
+
+
+def call_totals(connection: Connection) -> list[Total]:
+    """The counters of calls, summed over all shards and accounts of a provider; the
+    account is empty."""
+    names = (T.provider, T.first, T.second, T.third)
+    chosen = select(*names, *_SUMS).where(T.slot == 0, T.metric == CALL)
+    rows = connection.execute(chosen.group_by(*names))
+    return [
+        Total(CALL, its, "", first, second, third, int(count), int(orders), int(ms))
+        for its, first, second, third, count, orders, ms in rows
+    ]
+
+
+def lanes_with_outcomes(connection: Connection, since: datetime) -> set[Lane]:
+    """The lanes in which a cancellation ended in the quarter that holds ``since``, or
+    later. Quarters are kept for ``KEPT``."""
+    lane = (T.provider, T.account)
+    chosen = select(*lane).where(T.slot >= slot_of(since), T.metric == OUTCOME)
+    rows = connection.execute(chosen.distinct())
+    return {(row.provider, row.account) for row in rows}

@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, select
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
-from rescind.ledger.plan_outcome import verdict_of
+from rescind.ledger.plan_outcome import PlanVerdict, verdict_of
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
+from rescind.ledger.storage.postponement_table import POSTPONED
 from rescind.ledger.storage.tables import CANCELLATION
 
 C, P, S = CANCELLATION.c, PLAN.c, PLAN_STEP.c
@@ -151,6 +152,8 @@ def _steps(connection: Connection, ids: Sequence[str]) -> dict[str, list[Row[Any
 def _shown_columns() -> Iterator[Any]:
     yield from (C.provider, C.account, C.order_id, C.key, C.state, C.reason)
     yield from (C.provider_code, C.provider_message, C.attempts, C.finished_at)
+    postponed = exists().where(POSTPONED.c.cancellation_id == C.id)
+    yield postponed.correlate(CANCELLATION).label("unsettled")
 
 
 def _document(
@@ -162,12 +165,19 @@ def _document(
         "title": row.title,
         "key": shown_key(row.key),
         "version": row.version,
-        "verdict": verdict_of([(one.state, one.reason) for one in steps]),
+        "verdict": _verdict(steps),
         "created_at": stamp(row.created_at),
         "ended_at": stamp(row.ended_at),
         "by": row.by,
         "steps": [_step(one, shown_key) for one in steps],
     }
+
+
+def _verdict(steps: Sequence[Row[Any]]) -> PlanVerdict | None:
+    # One whose successors are not judged yet may still open another step.
+    if any(one.unsettled for one in steps):
+        return None
+    return verdict_of([(one.state, one.reason) for one in steps])
 
 
 def _step(row: Row[Any], shown_key: Callable[[str], str]) -> Document:

@@ -32,6 +32,8 @@ T = TALLY.c
 ACCEPTED, ATTEMPT, CALL = "accepted", "attempt", "call"
 HOLD, LEASE, OUTCOME = "hold", "lease", "outcome"
 RETRY, THROTTLE, WEBHOOK = "retry", "throttle", "webhook"
+EVENTS = (ACCEPTED, ATTEMPT, HOLD, LEASE, OUTCOME, RETRY, THROTTLE, WEBHOOK)
+"""All that is counted but calls, which are counted by their time as well."""
 WAIT = "wait"
 """Outcomes by the time that they took: only for each slot."""
 

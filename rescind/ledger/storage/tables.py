@@ -213,6 +213,8 @@ class Lane(SQLModel, table=True):
     """Since when the lane makes no progress, though work is due and allowed."""
     held_by: str | None = Field(default=None, sa_column=_text())
     """The actor who holds the lane; ``None`` if a fault of the account does."""
+    restored_at: int | None = Field(default=None, sa_column=_time())
+    """When the ledger was last restored from an older copy."""
 
 
 def table(model: type[SQLModel]) -> Table:

@@ -14,16 +14,29 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from rescind.ledger.storage.connection_advice import advice_for
+
 AWAY = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
 """Classes of SQLSTATE that concern the server, not the statement: it has lost a
 connection, is read-only, has undone a transaction, lacks memory or disk space, has
 something locked, is being stopped, cannot read its files, or has an internal error."""
 READ_ONLY = "25006"
 NO_TABLE = "42P01"
+SEVERAL = "Multiple connection attempts failed"
+"""How the driver begins if it has tried several servers, or several addresses."""
+REFUSED = {
+    "42501": "its role lacks a right, which its administrator can grant",
+    "3F000": "the schema in its role's search_path does not exist, or is not named",
+}
+"""What an administrator has to change at the database, by SQLSTATE."""
 
 
 class LedgerUnreachableError(RuntimeError):
     """The database cannot be reached or used now; the message says what to do."""
+
+
+class LedgerVersionError(LedgerUnreachableError):
+    """The ledger's tables, or its server, are not of a version for this program."""
 
 
 @contextmanager
@@ -48,7 +61,9 @@ def _is_away(error: DBAPIError) -> bool:
         return True
     # The bare class is raised by SQLite alone, for a file that is no database or is
     # damaged.
-    return type(error) is DatabaseError or _sqlstate(error)[:2] in AWAY
+    if type(error) is DatabaseError or _sqlstate(error) in REFUSED:
+        return True
+    return _sqlstate(error)[:2] in AWAY
 
 
 def _sqlstate(error: DBAPIError) -> str:
@@ -70,7 +85,7 @@ def shown(engine: Engine) -> str:
 def in_words(engine: Engine, error: DBAPIError) -> str:
     """A database error as a sentence for the operator; shows no parameter values."""
     where = shown(engine)
-    cause = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
+    cause = _cause(error)
     if "disk is full" in cause or "No space left" in cause:
         return (
             f"the ledger {where} cannot be written: the disk is full; make room on it"
@@ -86,4 +101,12 @@ def in_words(engine: Engine, error: DBAPIError) -> str:
         return f"{where} is not a ledger: {cause}; check RESCIND_DATABASE_URL"
     if "locked" in cause:
         return f"the ledger {where} is locked by another program: {cause}"
-    return f"the ledger {where} cannot be reached: {cause}"
+    if refused := REFUSED.get(_sqlstate(error)):
+        return f"the ledger {where} refuses: {cause}; {refused}"
+    return f"the ledger {where} cannot be reached: {cause}{advice_for(cause)}"
+
+
+def _cause(error: DBAPIError) -> str:
+    """The first line of the error; every line if several servers were tried."""
+    lines = str(error.orig or "no connection").strip().splitlines()
+    return " ".join(lines) if lines[0].startswith(SEVERAL) else lines[0]

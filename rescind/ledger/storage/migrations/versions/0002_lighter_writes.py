@@ -11,6 +11,7 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+kind = "expand"
 
 LOOKED_AT = "finished_at IS NULL AND state <> 'queued'"
 WITH_DEADLINE = "state = 'scheduled' AND cancel_before IS NOT NULL"

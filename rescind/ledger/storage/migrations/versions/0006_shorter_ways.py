@@ -16,6 +16,7 @@ revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
+kind = "expand"
 
 QUEUED = "state = 'queued'"
 TO_SEND = ["provider", "account", "urgency", "due_at"]

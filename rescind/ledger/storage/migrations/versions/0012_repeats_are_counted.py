@@ -7,10 +7,13 @@ raises a count, and adds no row.
 import sqlalchemy as sa
 from alembic import op
 
+from rescind.ledger.storage.migrations import online
+
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
+kind = "expand"
 
 NO_EFFECT = "evidence = 'not_sent' OR evidence = 'throttled'"
 
@@ -20,16 +23,11 @@ def upgrade() -> None:
         repeats = sa.Column(
             "repeats", sa.BigInteger(), nullable=False, server_default="0"
         )
-        op.add_column(table, repeats)
-        op.add_column(table, sa.Column("until", sa.BigInteger(), nullable=True))
+        online.add_column(table, repeats)
+        online.add_column(table, sa.Column("until", sa.BigInteger(), nullable=True))
     _collate('"C"')
-    op.create_index(
-        "ix_call_no_effect",
-        "call",
-        ["provider", "account", "operation", "id"],
-        sqlite_where=sa.text(NO_EFFECT),
-        postgresql_where=sa.text(NO_EFFECT),
-    )
+    columns = ["provider", "account", "operation", "id"]
+    online.create_index("ix_call_no_effect", "call", columns, where=NO_EFFECT)
 
 
 def downgrade() -> None:

@@ -7,15 +7,18 @@ of five million would take minutes here.
 import sqlalchemy as sa
 from alembic import op
 
+from rescind.ledger.storage.migrations import online
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
+kind = "expand"
 
 # Compared byte by byte: see 0006.
 NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
-ENDED = sa.text("finished_at IS NOT NULL")
+ENDED = "finished_at IS NOT NULL"
 # Without positions ("detail=none") the index is a third as large. It finds the rows
 # that have all trigrams; the words are then compared. They are in lower case already.
 FULL_TEXT = """
@@ -34,13 +37,8 @@ $$
 
 
 def upgrade() -> None:
-    op.create_index(
-        "ix_ended",
-        "cancellation",
-        ["provider", "account", "state", "finished_at", "id"],
-        sqlite_where=ENDED,
-        postgresql_where=ENDED,
-    )
+    columns = ["provider", "account", "state", "finished_at", "id"]
+    online.create_index("ix_ended", "cancellation", columns, where=ENDED)
     op.create_table(
         "search_entry",
         sa.Column(

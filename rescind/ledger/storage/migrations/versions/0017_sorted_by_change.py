@@ -2,14 +2,17 @@
 
 from alembic import op
 
+from rescind.ledger.storage.migrations import online
+
 revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
+kind = "expand"
 
 
 def upgrade() -> None:
-    op.create_index("ix_updated", "cancellation", ["updated_at", "id"])
+    online.create_index("ix_updated", "cancellation", ["updated_at", "id"])
 
 
 def downgrade() -> None:

@@ -7,27 +7,24 @@ database rewrites a row.
 import sqlalchemy as sa
 from alembic import op
 
+from rescind.ledger.storage.migrations import online
+
 revision = "0021"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
+kind = "expand"
 
 # Compared byte by byte: see 0006.
 NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-FAILED = sa.text("followed = 1 AND state = 'failed'")
+FAILED = "followed = 1 AND state = 'failed'"
 WORDS = {"cancellation": "reason", "transition": "reason", "delivery": "ended_reason"}
 
 
 def upgrade() -> None:
-    op.add_column("cancellation", sa.Column("waits_for", sa.BigInteger()))
-    op.add_column("cancellation", sa.Column("followed", sa.SmallInteger()))
-    op.create_index(
-        "ix_failed_predecessor",
-        "cancellation",
-        ["id"],
-        sqlite_where=FAILED,
-        postgresql_where=FAILED,
-    )
+    online.add_column("cancellation", sa.Column("waits_for", sa.BigInteger()))
+    online.add_column("cancellation", sa.Column("followed", sa.SmallInteger()))
+    online.create_index("ix_failed_predecessor", "cancellation", ["id"], where=FAILED)
     op.create_table(
         "dependency",
         sa.Column("successor_id", NAME, primary_key=True),

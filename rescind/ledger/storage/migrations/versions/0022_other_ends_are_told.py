@@ -8,10 +8,13 @@ primary key has their id, too.
 import sqlalchemy as sa
 from alembic import op
 
+from rescind.ledger.storage.migrations import online
+
 revision = "0022"
 down_revision = "0021"
 branch_labels = None
 depends_on = None
+kind = "contract"
 
 # Compared byte by byte: see 0006.
 NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -26,12 +29,16 @@ PENDING = sa.text("told_at IS NULL")
 
 
 def upgrade() -> None:
-    op.add_column(
-        "delivery", sa.Column("subject", NAME, nullable=False, server_default="")
-    )
-    op.add_column("delivery", sa.Column("url", sa.Text()))
-    op.add_column("delivery", sa.Column("document", sa.JSON()))
-    _rewrite(*KEYS, *KINDS, document=True)
+    subject = sa.Column("subject", NAME, nullable=False, server_default="")
+    online.add_column("delivery", subject)
+    online.add_column("delivery", sa.Column("url", sa.Text()))
+    online.add_column("delivery", sa.Column("document", sa.JSON()))
+    if online.on_postgresql():
+        online.replace_primary_key("delivery", KEYS[1].split(", "))
+        checks = {"ck_delivery_kind": KINDS[1], "ck_delivery_document": DOCUMENT}
+        online.replace_checks("delivery", checks)
+    else:
+        _rewrite(*KEYS, *KINDS, document=True)
     op.create_table(
         "group_end",
         sa.Column("id", NAME, primary_key=True),
