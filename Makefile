@@ -53,8 +53,10 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 PYTHON_OF_TESTS = $(BIN)/python
 PYTEST = $(PYTHON_OF_TESTS) -m pytest --durations=25 --durations-min=0.5
 ifeq ($(strip $(ARGS)),)
+# Only the files that have such a test are read again.
+ALONE := $(shell grep -rl --include='test_*.py' '^@pytest.mark.alone' tests)
 TESTS = $(1) $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not alone" && \
-  $(1) $(PYTEST) -n 2 -m alone
+  $(1) $(PYTEST) -n 2 -m alone $(ALONE)
 else
 TESTS = $(1) $(PYTEST) $(ARGS)
 endif
@@ -86,7 +88,7 @@ test-latest: $(STAMP) ## the tests with the newest allowed version of every depe
 	@$(BIN)/python -m venv --clear $(LATEST)
 	@$(LATEST)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
 	  --upgrade --upgrade-strategy eager --editable '.[dev]' --requirement requirements/build.in
-	@$(LATEST)/bin/python -m pip --disable-pip-version-check freeze --exclude-editable \
+	@$(LATEST)/bin/python -m pip --disable-pip-version-check freeze --all --exclude-editable \
 	  >$(LATEST)/versions.txt
 	@$(BIN)/python -m tests.newer_versions $(LATEST)/versions.txt
 	$(call TESTS,)

@@ -13,7 +13,7 @@ from bench.stats import percentile
 from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Sort, browse
 from rescind.browse.part_search import find_part
-from rescind.ledger.reading.search import search
+from rescind.browse.search import search
 from rescind.ledger.storage.transactions import reading
 
 TIMES = 20

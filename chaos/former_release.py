@@ -24,7 +24,8 @@ def unpack(folder: Path) -> str:
     """Write the files of the former release into ``folder``; return its commit.
 
     It is the newest tag ``v…``. Without tags it is the newest commit that lacks this
-    release's last migrations, and accepts newer tables. Raises
+    release's last migrations, if possible one that accepts newer tables: workers of
+    another one do nothing after the migration, once they were started again. Raises
     ``NoFormerReleaseError``.
     """
     commit = _tag() or _newest_former_commit()
@@ -41,22 +42,23 @@ def _tag() -> str | None:
 
 def _newest_former_commit() -> str:
     ours = sorted(file.name for file in (ROOT / VERSIONS).glob(MIGRATIONS))
-    for commit in _that_accept_newer_tables():
+    # Of the other commits, those of the main line alone: they are many.
+    others = _git("rev-list", "--first-parent", "HEAD").decode().split()
+    for commit in (*_that_accept_newer_tables(), *others):
         theirs = _migrations(commit)
         if theirs and theirs == ours[: len(theirs)] != ours:
             return commit
-    raise NoFormerReleaseError(
-        "git knows no earlier state of the project that accepts newer tables"
-    )
+    raise NoFormerReleaseError("git knows no earlier state of the project's tables")
 
 
 def _that_accept_newer_tables() -> list[str]:
     """The commits, newest first."""
     added = _git("log", "--diff-filter=A", "--format=%H", "--", ACCEPTS)
     first = added.decode().split()[-1:]
-    later = [f"^{one}" for one in first]
-    listed = _git("rev-list", "--ancestry-path", "HEAD", *later)
-    return [*listed.decode().split(), *first] if first else []
+    if not first:
+        return []
+    later = _git("rev-list", "--ancestry-path", f"{first[0]}..HEAD")
+    return [*later.decode().split(), *first]
 
 
 def _migrations(commit: str) -> list[str]:

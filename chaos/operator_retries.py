@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from chaos.producers import Start
 from chaos.scales import Scale
 from chaos.system_under_test import SystemUnderTest
-from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 
 RETRIED_AT_ONCE = 5

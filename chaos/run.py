@@ -27,12 +27,12 @@ from chaos.system_under_test import SystemUnderTest
 from chaos.unresolved import given_up, not_told
 from chaos.way import USUAL
 from chaos.ways import WAYS
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.times import utc_now
 from rescind.demo.facts import LedgerRow, Offence, Wish
 from rescind.demo.stall import STALL_SECONDS
 from rescind.intake.validation import check
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 

@@ -68,7 +68,8 @@ CALM = replace(PROOF, outages=False)
 """Like ``PROOF``, but only providers misbehave and transactions fail. A reading
 misleads only for some seconds after a late cancel. During an outage, and until the
 lease of a dead worker ends, no order is read."""
-STEADY = replace(PROOF, points=(), freezes=())
+STEADY = replace(PROOF, points=(), freezes=(), refused=LONG.refused)
 """Like ``PROOF``, but no worker dies or freezes: it may lose an answer then, which is
-not counted as dropped. With a kill every three seconds, none ever counts."""
+not counted as dropped. With a kill every three seconds, none ever counts. Refusals last
+longer than a worker waits for SQLite's lock."""
 SEED = 20261121

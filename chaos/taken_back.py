@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 
 from chaos.fault_plan import Plan
 from chaos.producers import Start
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.times import utc_now
 from rescind.demo.facts import LedgerRow, Offence
 from rescind.ledger.changes.withdrawals import NotWithdrawableError
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.operations.actions import UnknownError

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.exc import ProgrammingError
 
 from chaos.idleness import Idleness
-from rescind.ledger.reading.counts import written
+from rescind.browse.counts import written
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
@@ -111,7 +111,7 @@ class Watcher(threading.Thread):
                 time.sleep(0.2)
 
     def written(self) -> tuple[int, int] | None:
-        """See ``ledger.reading.counts``; None while the ledger is unreachable."""
+        """See ``browse.counts``; None while the ledger is unreachable."""
         try:
             with reading(self._engine) as connection:
                 return written(connection)

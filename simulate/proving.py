@@ -18,6 +18,8 @@ from simulate.simulator import run
 
 MOST = 600
 """Most worlds in which one mutation is tried."""
+WARM = 1
+"""The seed of a world that runs before all mutations, and uses most statements."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--worlds", type=int, default=MOST)
     made.add_argument("--known", action="store_true", help="only the worlds of KNOWN")
     options = made.parse_args(argv)
+    # The processes below inherit the empty ledger and its compiled statements.
+    run(scenario(WARM))
     noticed = []
     for one in options.mutation or MUTATIONS:
         seeds = [KNOWN[one]] if options.known else range(options.worlds)

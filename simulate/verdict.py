@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine, select
 
 from chaos.chaos_oracle import Judgement, judge
 from chaos.unresolved import given_up as unresolved_and_told
+from rescind.browse.listing import Filter, list_rows
 from rescind.demo.facts import Offence, Wish
 from rescind.engine.stall_watchdog import STANDS_STILL
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import FINAL
 from rescind.ledger.storage.tables import TRANSITION

@@ -23,7 +23,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 WIDE, PHONE = {"width": 1180, "height": 800}, {"width": 360, "height": 740}
 
 

@@ -24,6 +24,7 @@ from tests.interrupts import interruptible
 from tests.later_program import LaterProgram
 from tests.ledger.build import NOW
 from tests.postgres import Databases, postgres_server
+from tests.statement_cache import shared_statements
 from tests.valkey import free_port, valkey_server
 
 __all__ = ["free_port"]
@@ -83,6 +84,13 @@ def pytest_collection_finish() -> None:
 def _interruptible() -> Iterator[None]:
     """Processes that tests start react to Ctrl-C, even if the tests ignore it."""
     with interruptible():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_statements() -> Iterator[None]:
+    """The engines of all tests compile each statement once."""
+    with shared_statements():
         yield
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, text
 
-from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.ledger.build import add, hold, new, take_in
 from tests.postgres import MOST_BYTES, Databases

@@ -18,6 +18,7 @@ from bench.results import Result, Row, Target
 from bench.stage import Stage, run
 from bench.stats import alternate
 from bench.team import FIRST
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.accounts import load_accounts
 from rescind.config.home import write_private
 from rescind.engine.sweeper import sweep
@@ -25,7 +26,6 @@ from rescind.ledger.changes.claims import Wanted, claim_many
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.reading.backlogs import COUNTED, backlogs
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import find, history
 from rescind.ledger.states import State
 from rescind.ledger.storage.migrate import upgrade

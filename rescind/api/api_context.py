@@ -10,6 +10,7 @@ from functools import cached_property
 from redis import Redis
 from sqlalchemy import Engine
 
+from rescind.browse.replica import Lists
 from rescind.config.access_tokens import Access, access
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import Callbacks
@@ -18,7 +19,6 @@ from rescind.config.openid_settings import open_id
 from rescind.config.settings import Settings, SettingsError
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.migrate import check
-from rescind.ledger.storage.replica import Lists
 from rescind.plans.plan_templates import Templates
 from rescind.plans.templates_file import PlansFile
 from rescind.runtime.resources import AccountsFile

@@ -16,11 +16,11 @@ from rescind.api.problem_details import JSON
 from rescind.api.query_parameters import moment_of
 from rescind.api.replica_reading import read_list
 from rescind.api.response_models import Records
+from rescind.browse.listing import Filter, list_rows
+from rescind.browse.updates import changed
 from rescind.config.access_tokens import Token
 from rescind.intake.validation import LONGEST_TEXT
 from rescind.ledger.deliveries.group_receivers import group_seen
-from rescind.ledger.reading.listing import Filter, list_rows
-from rescind.ledger.reading.updates import changed
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable

@@ -77,7 +77,17 @@ def _show(request: Request, name: str, caller: Token) -> Response:
         seen = rows_of(connection, [one.id for one in before])
         hidden = {one.id for one in seen if not sees(caller.limits, one)}
         after = as_after(before, hidden)
-    return JSON({**record_of(row, caller), "after": after, "history": steps})
+    return JSON(
+        {**record_of(row, caller), "after": after, "history": _told(steps, caller)}
+    )
+
+
+def _told(steps: list[dict[str, Any]], caller: Token) -> list[dict[str, Any]]:
+    """The history; a limited caller is not told the names of the workers' hosts."""
+    for step in steps if not caller.limits.unlimited else ():
+        if isinstance(step["evidence"], dict):
+            step["evidence"].pop("worker", None)
+    return steps
 
 
 def record_of(row: Any, caller: Token) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from fastapi import Query
 
 from rescind.api.problem_details import ProblemError
 from rescind.api.query_parameters import invalid_parameter
+from rescind.browse.updates import Place as Change
 from rescind.ledger.deliveries.delivery_queries import Place, place_in, written
-from rescind.ledger.reading.updates import Place as Change
 
 MOST_LISTED = 1000
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]

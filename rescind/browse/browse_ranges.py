@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, TextClause, bindparam, text
 
+from rescind.browse.listing import MOST_LANES
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.index_walk import lanes_in
 from rescind.ledger.reading.limited import sees
-from rescind.ledger.reading.listing import MOST_LANES
 from rescind.ledger.states import FINAL, OPEN, State
 from rescind.ledger.storage.tables import (
     CANCELLATION,

@@ -97,6 +97,38 @@ def doctor(
         raise typer.Exit(status(found))
 
 
+def capacity(
+    orders: Annotated[
+        float | None,
+        typer.Option(min=0, help="Orders a day; the default is the last 24 hours."),
+    ] = None,
+    peak: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=96,
+            help="The busiest quarter of an hour, in multiples of the average.",
+        ),
+    ] = None,
+    answer: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds until a provider answers; else as seen."),
+    ] = None,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0, help="Days to keep; the default is RESCIND_RETENTION."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Calculate how many workers, connections and accounts, and how much disk.
+
+    Each number has its reason. Without RESCIND_RETENTION, a year is kept.
+    """
+    from rescind.cli.capacity_command import capacity as run
+
+    run(orders, peak, answer, days, as_json=as_json)
+
+
 def migrate(
     finish: Annotated[
         bool,

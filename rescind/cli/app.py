@@ -108,6 +108,7 @@ app.command(
 app.command("new-provider")(new_provider)
 app.command()(admin.env)
 app.command()(admin.doctor)
+app.command()(admin.capacity)
 app.command()(admin.migrate)
 app.command()(admin.prune)
 app.command()(admin.reconcile)

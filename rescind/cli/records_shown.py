@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.cli import connections, output
 from rescind.errors.messages import say
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.predecessors import as_after, predecessors_of
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
@@ -101,6 +101,8 @@ def _evidence(evidence: dict[str, Any] | str | None) -> str:
         parts.append(f"HTTP {evidence['status']}")
     if "took_ms" in evidence:
         parts.append(f"{evidence['took_ms']} ms")
+    if "worker" in evidence:
+        parts.append(f"worker {evidence['worker']}")
     parts += [evidence[name] for name in ("detail", "body") if name in evidence]
     return ", ".join(parts)
 

@@ -10,13 +10,13 @@ from typing import Any
 import typer
 from sqlalchemy import Row
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.cli import connections, output
 from rescind.cli.confirming import Verb, confirm, counted
 from rescind.config.actors import command_actor
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.intake.values import future_time
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading

@@ -12,7 +12,7 @@ from rescind.errors.reported import CommandError
 from rescind.ledger.states import RETRYABLE, State
 
 if TYPE_CHECKING:
-    from rescind.ledger.reading.listing import Filter
+    from rescind.browse.listing import Filter
 
 RETRIED = tuple(one for one in State if one in RETRYABLE or one is State.REQUESTED)
 """The states from which a cancellation can be retried."""
@@ -211,7 +211,7 @@ def chosen_by(
     group: str | None,
 ) -> Filter:
     from providers.registry import BY_NAME
-    from rescind.ledger.reading.listing import Filter
+    from rescind.browse.listing import Filter
     from rescind.provider.text import storable
 
     if provider is not None and provider not in BY_NAME:

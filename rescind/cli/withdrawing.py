@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from sqlalchemy import Row
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.cli import connections
 from rescind.cli.confirming import Verb, confirm, counted
 from rescind.cli.retrying import ALL, emit_changed
@@ -17,7 +18,6 @@ from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
 from rescind.ledger.changes.withdrawals import NotWithdrawableError
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import UNSENT
 from rescind.ledger.storage.transactions import reading
 from rescind.operations import withdrawal

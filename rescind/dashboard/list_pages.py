@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Row
 
 from rescind.browse.browsing import Found, Place, browse
 from rescind.browse.part_search import find_part
+from rescind.browse.search import search
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.listing_filter import Listing
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.reading.queries import as_record
-from rescind.ledger.reading.search import search
 from rescind.ledger.states import RETRYABLE, State
 from rescind.provider.text import storable
 

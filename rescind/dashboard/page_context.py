@@ -14,6 +14,7 @@ from limits.strategies import MovingWindowRateLimiter
 from redis import Redis
 from sqlalchemy import Engine
 
+from rescind.browse.replica import Lists
 from rescind.config.access_tokens import Access
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.callbacks import Callbacks
@@ -28,7 +29,6 @@ from rescind.ledger.storage.ended_sessions import (
     of_actor,
     of_key,
 )
-from rescind.ledger.storage.replica import Lists
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.plans.plan_templates import Templates
 from worker.background_notifier import BackgroundNotifier

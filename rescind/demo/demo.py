@@ -18,6 +18,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from rescind.browse.counts import calls_made, written
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.access_tokens import OWN_TOKEN
 from rescind.config.accounts import Accounts
 from rescind.config.path_ownership import NotOursError, check_ours
@@ -33,8 +35,6 @@ from rescind.errors.exceptions import Ending, explain
 from rescind.errors.exit_statuses import DONE, INTERRUPTED, UNREACHABLE, WRONG
 from rescind.errors.reported import ReportedError
 from rescind.intake.files.file_reading import load
-from rescind.ledger.reading.counts import calls_made, written
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from sqlalchemy import Engine
 
-from rescind.ledger.reading.counts import outcomes
+from rescind.browse.counts import outcomes
 from rescind.ledger.states import FINAL
 from rescind.ledger.storage.transactions import reading
 

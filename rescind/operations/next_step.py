@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from providers.registry import BY_NAME
+from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.changes.lane_states import all_lanes
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.operations.findings import Check, Level

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
+from rescind.browse.replica import MOST_BEHIND, ReplicaUnusableError, behind
 from rescind.config.ledger_url import open_replica
 from rescind.config.settings import Settings, SettingsError
-from rescind.ledger.storage.replica import MOST_BEHIND, ReplicaUnusableError, behind
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, shown
 from rescind.operations.findings import Check, Level
 

@@ -21,9 +21,9 @@ from rescind.api.health import CachedCheck, alive, ready, redis_unreachable
 from rescind.api.http_server import Server, listen, make_server
 from rescind.api.problem_details import ledger_unreachable
 from rescind.api.wrong_tokens import WrongTokens
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.accounts import Lane
 from rescind.config.settings import Settings
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.conftest import free_port
@@ -91,7 +91,7 @@ class ApiServer:
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token}")
         return requests.request(
-            method, self.url + path, headers=headers, timeout=20, **more
+            method, self.url + path, headers=headers, timeout=60, **more
         )
 
     def get(self, path: str, **more: Any) -> requests.Response:

@@ -128,7 +128,7 @@ def test_the_bound_holds_for_a_body_of_unknown_length(api: ApiServer) -> None:
 
 def open_socket(api: ApiServer) -> socket.socket:
     host, _, port = api.url.removeprefix("http://").partition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def head(*lines: str) -> bytes:

@@ -31,7 +31,7 @@ def test_a_page_of_changes_looks_at_a_bounded_number_of_rows(
         api.submit(
             {**GOOD, "order": f"ord_{n}", "group": "even" if n % 2 == 0 else "odd"}
         )
-    monkeypatch.setattr("rescind.ledger.reading.updates.LOOKED_AT_ONCE", looked_at)
+    monkeypatch.setattr("rescind.browse.updates.LOOKED_AT_ONCE", looked_at)
     listed = _changes(api, "2020-01-01T00:00:00Z", limit=1, group="even")
     assert [one["order"] for one in listed] == ["ord_0", "ord_2", "ord_4"]
 

@@ -48,7 +48,9 @@ def status(client: socket.socket) -> int:
 
 def cookie(api: ApiServer, token: str) -> str:
     form = {"token": token}
-    done = requests.post(api.url + SIGN_IN, data=form, allow_redirects=False, timeout=9)
+    done = requests.post(
+        api.url + SIGN_IN, data=form, allow_redirects=False, timeout=60
+    )
     return done.headers["set-cookie"].partition(";")[0]
 
 
@@ -133,14 +135,16 @@ def test_a_stranger_has_seconds_for_a_body(
 
 def test_a_stranger_sends_kilobytes_at_most(api: ApiServer) -> None:
     form = {"token": "x" * admission.STRANGER_BYTES}
-    answer = requests.post(api.url + SIGN_IN, data=form, timeout=9)
+    answer = requests.post(api.url + SIGN_IN, data=form, timeout=60)
     problem(answer, 413, "body-too-large")
 
 
 def test_a_signed_in_user_sends_larger_forms_than_a_stranger(api: ApiServer) -> None:
     given = {"Cookie": cookie(api, TOKENS["read"])}
     form = {"form_key": "x" * (2 * admission.STRANGER_BYTES)}
-    answer = requests.post(f"{api.url}/desk/retry", data=form, headers=given, timeout=9)
+    answer = requests.post(
+        f"{api.url}/desk/retry", data=form, headers=given, timeout=60
+    )
     assert answer.status_code == 403
 
 

@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from rescind.api import __main__ as api
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.settings import settings
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.api.conftest import ACCOUNTS, EVERYTHING, NOWHERE
@@ -73,7 +73,7 @@ def running(path: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], 
 def answers(process: subprocess.Popen[bytes], url: str) -> bool:
     assert process.poll() is None
     try:
-        requests.get(f"{url}/readyz", timeout=10)
+        requests.get(f"{url}/readyz", timeout=60)
     except requests.ConnectionError:
         return False
     return True
@@ -124,7 +124,7 @@ def half_sent(url: str, entry: dict[str, Any]) -> Iterator[tuple[socket.socket, 
     body = requests.Request("POST", url, json=entry).prepare().body
     assert isinstance(body, bytes)
     port = int(url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         lines = [
             "POST /v1/cancellations HTTP/1.1",
             "Host: api",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,11 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rescind.config.access_tokens import Access
+from rescind.config.times import utc_now
 from rescind.config.token_list import listed, parsed
+from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.group_end_requests import request_ends
+from rescind.ledger.changes.recording import new_id
+from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
 from tests.api.conftest import EVERYTHING, TOKENS, ApiServer, problem
-from tests.ledger.build import NOW, new
+from tests.ledger.build import LANE, NOW, SECOND, change, hold, make, new
+from tests.ledger.single import record_calls
 
 SHOP, PANEL, NIGHT, BLIND = (
     f"{name}-0123456789abcdef" for name in ("shop", "panel", "night", "blind")
@@ -82,6 +88,26 @@ def test_only_who_may_see_a_predecessor_gets_its_id(
     assert (before in answer.text) is named
     [after] = shown["after"]
     assert (after["id"], after["met"]) == (before if named else None, False)
+
+
+# --- calls ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("token", "named"), [(SHOP, False), (EVERYTHING, True)])
+def test_a_limited_token_is_not_told_which_host_made_a_call(
+    limited: ApiServer, token: str, named: bool
+) -> None:
+    id_ = submit(limited, SHOP, "ord_1")["id"]
+    engine = limited.context.engine
+    [held] = hold(engine, now=utc_now() + SECOND)
+    call = CallMade(new_id(), "cancel", "answered", SECOND, NOW, (id_,))
+    with writing(engine) as connection:
+        record_calls(connection, *LANE, [call])
+    make(engine, [replace(change(held, State.CANCELLED), call_id=call.id)])
+    told = limited.get(f"/v1/cancellations/{id_}", token=token).json()
+    evidence = told["history"][-1]["evidence"]
+    assert evidence["call"] == call.id
+    assert ("worker" in evidence) is named
 
 
 # --- submitting -----------------------------------------------------------------------

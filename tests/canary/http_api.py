@@ -18,7 +18,7 @@ def answer_of(
     data = None if body is None else body.encode()
     request = urllib.request.Request(url, data=data, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return bytes(answer.headers) + bytes(answer.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -22,7 +22,7 @@ def from_flower(world: World) -> None:
 
     def get(path: str) -> bytes:
         request = urllib.request.Request(base + path, headers=headers)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             world.seen[f"flower {path}"] = body = bytes(answer.read())
         return body
 
@@ -52,7 +52,7 @@ def from_desk(world: World) -> None:
     with requests.Session() as visitor:
         world.until(lambda: _answers(base), "the dashboard")
         form = {"token": API_TOKEN}
-        signed_in = visitor.post(f"{base}/desk/sign-in", data=form, timeout=20)
+        signed_in = visitor.post(f"{base}/desk/sign-in", data=form, timeout=60)
         world.seen["desk cookie"] = str(visitor.cookies.get_dict()).encode()
         assert signed_in.ok
         paths = ["/", "/desk/groups", "/desk/undelivered", "/desk/actions"]
@@ -65,12 +65,12 @@ def from_desk(world: World) -> None:
             if record["provider"] == "akinon" or record["account"] != "default":
                 paths.append(f"/desk/cancellations/{record['id']}")
         for path in paths:
-            page = visitor.get(base + path, timeout=20)
+            page = visitor.get(base + path, timeout=60)
             assert page.status_code == 200, page.text
             world.seen[f"desk {path}"] = page.content
 
 
 def _answers(base: str) -> bool:
     with contextlib.suppress(requests.ConnectionError):
-        return requests.get(f"{base}/desk/sign-in", timeout=20).ok
+        return requests.get(f"{base}/desk/sign-in", timeout=60).ok
     return False

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from rescind.ledger.reading.listing import Filter, list_rows
+from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.canary.commands import submit
 from tests.canary.entries import OTHERS, REFUNDS, entries, refund

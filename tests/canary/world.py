@@ -14,7 +14,7 @@ from rescind.sandbox import Sandbox
 from rescind.system.local_system import System
 from tests.canary.marks import STEM
 
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 @dataclass

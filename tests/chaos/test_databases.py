@@ -46,7 +46,7 @@ def refusals_while(engine: Engine, act: Callable[[], None]) -> list[str]:
     said: list[str] = []
     acting = threading.Thread(target=act)
     acting.start()
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     while acting.is_alive() or not said:
         assert time.monotonic() < give_up, said
         try:

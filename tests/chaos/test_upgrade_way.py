@@ -51,17 +51,30 @@ def test_without_tags_the_former_release_lacks_the_newest_migration(
     assert [file.name for file in found] == ["0001_first.py"]
 
 
-def test_a_state_that_refuses_newer_tables_is_no_former_release(
+def test_a_state_that_accepts_newer_tables_is_preferred(
     git_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(former_release, "ACCEPTS", "another_file.py")
-    with pytest.raises(NoFormerReleaseError, match="accepts newer tables"):
-        unpack(git_folder / "former")
-    git(git_folder, "commit", "--quiet", "--allow-empty", "--message", "nothing")
-    (git_folder / "another_file.py").touch()
+    monkeypatch.setattr(former_release, "ACCEPTS", f"{former_release.VERSIONS}/0001x")
+    third = git_folder / former_release.VERSIONS / "0003_third.py"
+    git(git_folder, "switch", "--quiet", "--create", "side", "HEAD~2")
+    (git_folder / former_release.ACCEPTS).touch()
     git(git_folder, "add", ".")
     git(git_folder, "commit", "--quiet", "--message", "accepts")
-    with pytest.raises(NoFormerReleaseError, match="accepts newer tables"):
+    git(git_folder, "switch", "--quiet", "-")
+    git(git_folder, "merge", "--quiet", "--no-edit", "side")
+    third.touch()
+    git(git_folder, "add", ".")
+    git(git_folder, "commit", "--quiet", "--message", "third")
+    third.unlink()
+    unpack(git_folder / "former")
+    assert (git_folder / "former" / former_release.ACCEPTS).exists()
+    found = (git_folder / "former" / former_release.VERSIONS).glob("*.py")
+    assert [file.name for file in found] == ["0001_first.py"]
+
+
+def test_without_an_earlier_state_there_is_no_former_release(git_folder: Path) -> None:
+    (git_folder / former_release.VERSIONS / NAMES[1]).unlink()
+    with pytest.raises(NoFormerReleaseError, match="no earlier state"):
         unpack(git_folder / "former")
 
 

@@ -551,3 +551,18 @@ def test_words_are_listed_and_written_as_an_entry(home: Home) -> None:
     wrong = home.run("words", "--entry", "nope")
     assert (wrong.status, wrong.out) == (2, "")
     assert "there are no such words" in wrong.err
+
+
+def test_capacity_says_what_a_load_needs_and_why(home: Home) -> None:
+    # Before the first submission there is no ledger.
+    assert home.run("capacity", "--orders", "1000").status == 0
+    home.run("cancel", "notpanel", "ord_1")
+    done = home.run("capacity", "--orders", "2000000", "--days", "30", "--json")
+    found = {one["need"]: one for one in done.records}
+    assert found["load"]["number"] == 2_000_000
+    assert found["disk of the ledger"]["number"] == 168
+    assert found["accounts of akinon"]["number"] == 1
+    assert all(one["why"] for one in done.records)
+    plain = home.run("capacity")
+    assert plain.status == 0
+    assert "assumed: nothing ended in the last 24 hours" in plain.out

@@ -203,7 +203,7 @@ def test_an_interrupted_run_is_recorded_as_such(home: Home) -> None:
         )
         assert shop.was_asked.wait(60)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Traceback" not in err
     (run,) = home.run("schedule", "runs", "nightly", "--json").records

@@ -387,7 +387,7 @@ def test_wait_times_out(home: Home) -> None:
     done = home.run("cancel", "notpanel", "ord_1", "ord_2", "--wait", "0.2")
     assert done.status == 4
     assert "after 0.2 s 2 are not final yet (2 queued)" in done.err
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_wait_with_a_wrong_row_is_exit_status_2(home: Home) -> None:
@@ -406,10 +406,10 @@ def test_interrupting_is_quiet(home: Home) -> None:
         env=home.environment(),
         stderr=subprocess.PIPE,
     ) as process:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 60
         while not home.run("list", "--json").out and time.monotonic() < give_up:
             time.sleep(0.05)
         process.send_signal(2)
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.redis_client import redis_client
 from rescind.dashboard import board_cache
 from rescind.dashboard.board import Board, LaneRow, shown_in
@@ -16,7 +17,6 @@ from rescind.dashboard.plot import plots_of
 from rescind.dashboard.rendering import render
 from rescind.ledger.changes.lane_states import LaneState
 from rescind.ledger.reading.backlogs import Backlog
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason

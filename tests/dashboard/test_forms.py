@@ -47,7 +47,7 @@ def in_parts(who: Visitor, path: str, charset: str) -> requests.Response:
         data=f"{body}\r\n--b--\r\n".encode(),
         headers=headers,
         allow_redirects=False,
-        timeout=20,
+        timeout=60,
     )
 
 

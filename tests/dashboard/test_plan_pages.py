@@ -150,7 +150,7 @@ def test_the_page_is_sent_again_when_a_step_has_ended(
     monkeypatch.setattr(event_stream, "NAP", 0.01)
     plan, ids = web_order(ledger)
     path = f"{operator.base}/desk/plans/{plan}/events"
-    with operator.session.get(path, stream=True, timeout=20) as answer:
+    with operator.session.get(path, stream=True, timeout=60) as answer:
         events = _events(answer)
         assert "0 steps of 3" in _next(events, "board")
         assert [next(events)[0] for _ in range(2)] == ["beat"] * 2

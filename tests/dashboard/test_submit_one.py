@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from providers.registry import OURS, PROVIDERS, provider_named
+from rescind.browse.listing import Filter, list_rows
 from rescind.dashboard.submission.local_times import with_offset, zone_named
 from rescind.dashboard.submission.param_fields import (
     ParamField,
@@ -19,7 +20,6 @@ from rescind.dashboard.submission.param_fields import (
     param_fields,
     read_params,
 )
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.ledger.storage.transactions import reading

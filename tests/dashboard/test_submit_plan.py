@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.access_tokens import Access
 from rescind.config.redis_client import redis_client
 from rescind.config.token_list import listed, parsed
 from rescind.dashboard.submission.plan_inputs import input_fields, read_inputs
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.storage.transactions import reading
 from rescind.plans.plan_templates import Templates
 from rescind.plans.templates_file import templates_of

@@ -494,7 +494,7 @@ def _ask(url: str, order_id: str) -> None:
 
     login = {"key": "k", "hash": "h"}
     body = {"request": {"authentication": login, "order": {"id": order_id}}}
-    requests.post(url, json=body, timeout=10)
+    requests.post(url, json=body, timeout=60)
 
 
 # --- for real -----------------------------------------------------------------------

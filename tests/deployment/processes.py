@@ -17,7 +17,7 @@ from tests.deployment.files import ROOT
 
 BIN = Path(sys.executable).parent
 RESCIND = [sys.executable, "-m", "rescind"]
-PATIENCE = 45.0
+PATIENCE = 60.0
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def status_of(url: str, user: str | None = None) -> int:
         token = base64.b64encode(user.encode()).decode()
         request.add_header("Authorization", f"Basic {token}")
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -153,7 +153,7 @@ def test_flower_keeps_to_this_machine_by_default(
         assert status_of(f"http://127.0.0.1:{port}/api/workers") == 401
         # The other addresses of 127/8 stand for any other interface.
         with pytest.raises(OSError, match="refused"):
-            urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=5)
+            urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=60)
 
 
 def test_flower_remembers_in_a_file_that_is_its_own(
@@ -182,5 +182,5 @@ def test_flower_remembers_in_a_file_that_is_its_own(
 
 
 def _body(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return str(answer.read().decode())

@@ -205,7 +205,7 @@ def prometheus(home: Path, port: int) -> Iterator[str]:
 
 def ask(url: str, expression: str) -> list[Any]:
     answer = requests.get(
-        f"{url}/api/v1/query", params={"query": expression}, timeout=10
+        f"{url}/api/v1/query", params={"query": expression}, timeout=60
     )
     assert answer.ok, f"{expression}: {answer.text}"
     return list(answer.json()["data"]["result"])

@@ -12,11 +12,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, text
 
+from rescind.browse import replica as replicas
+from rescind.browse.listing import Filter, list_rows
+from rescind.browse.replica import Lists
 from rescind.dashboard import aged_lists
-from rescind.ledger.reading.listing import Filter, list_rows
-from rescind.ledger.storage import replica as replicas
 from rescind.ledger.storage.migrate import upgrade
-from rescind.ledger.storage.replica import Lists
 from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,
     open_ledger,

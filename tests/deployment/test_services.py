@@ -66,8 +66,8 @@ def _submitted(base: str) -> Callable[[], str]:
     given = {"Authorization": f"Bearer {API_TOKEN}"}
     entry = {"provider": "notpanel", "order": "ord_1"}
     url = f"{base}/v1/cancellations"
-    sent = requests.post(url, json=entry, headers=given, timeout=10)
+    sent = requests.post(url, json=entry, headers=given, timeout=60)
     assert sent.status_code == 202
-    assert requests.get(f"{base}/healthz", timeout=10).status_code == 200
+    assert requests.get(f"{base}/healthz", timeout=60).status_code == 200
     where = base + sent.headers["Location"]
-    return lambda: str(requests.get(where, headers=given, timeout=10).json()["state"])
+    return lambda: str(requests.get(where, headers=given, timeout=60).json()["state"])

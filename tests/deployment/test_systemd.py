@@ -13,6 +13,7 @@ import pytest
 from rescind.api.http_server import GRACE_SECONDS
 from rescind.config.settings import Settings
 from rescind.provider.policy import Policy
+from rescind.runtime.systemd_watchdog import EVERY_SECONDS
 from tests.deployment.files import ROOT
 from tests.deployment.processes import BIN
 from tests.deployment.test_commands import assert_runnable
@@ -150,6 +151,11 @@ def test_every_program_has_time_to_end() -> None:
     stop = {name: int(one(name, "TimeoutStopSec")) for name in STAYING}
     assert stop["rescind-worker@.service"] > longest + LONGER_SECONDS
     assert stop["rescind-api.service"] > GRACE_SECONDS
+
+
+def test_a_worker_tells_systemd_in_time_that_it_moves() -> None:
+    assert int(one("rescind-worker@.service", "WatchdogSec")) > EVERY_SECONDS * 3
+    assert one("rescind-worker@.service", "NotifyAccess") == "main"
 
 
 def test_no_program_starts_before_the_migration_that_is_under_way() -> None:

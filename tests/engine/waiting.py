@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-SECONDS = 30.0
+SECONDS = 60.0
 """The longest wait for anything that must happen."""
 
 

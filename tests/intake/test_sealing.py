@@ -87,7 +87,7 @@ def work(here: Runtime) -> None:
     host = Host(here, lambda _: jobs)
     before = len(record(here.engine)["history"])
     host.engine.notify([(LANE, "cancel")])
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     while len(record(here.engine)["history"]) < before + 2:
         assert time.monotonic() < give_up, "nothing was recorded"
         time.sleep(0.01)
@@ -247,7 +247,7 @@ def kill_in_the_middle(home: Home, engine: Engine) -> None:
     with subprocess.Popen(
         command, cwd=home.path, env=home.environment(), stdout=subprocess.PIPE
     ) as process:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 60
         while _sealed_of(engine, first[0]) == first[1]:
             assert process.poll() is None
             assert time.monotonic() < give_up

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, text
 
 from providers.registry import PROVIDERS
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.accounts import Accounts
 from rescind.config.callback_urls import host_patterns
 from rescind.config.callbacks import Callbacks
@@ -22,7 +23,6 @@ from rescind.intake.submissions import take_in
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading, writing

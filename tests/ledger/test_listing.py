@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from rescind.browse import listing
+from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.access_limits import EVERYTHING, Limit, Limits
-from rescind.ledger.reading import listing
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import add

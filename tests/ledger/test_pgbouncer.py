@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 
 from chaos.pgbouncer import PgBouncer
-from rescind.ledger.reading.listing import Filter, list_rows
-from rescind.ledger.storage.migrate import check, upgrade
+from rescind.browse.listing import Filter, list_rows
+from rescind.ledger.storage.migrate import _config, check, upgrade
 from rescind.ledger.storage.postgres import BoundedConnection
 from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,
@@ -55,6 +56,13 @@ def test_many_clients_work_with_few_sessions(ledger: Engine) -> None:
         list(pool.map(work, range(CLIENTS)))
     with reading(ledger) as connection:
         assert len(list_rows(connection, Filter(), 1000)) == CLIENTS * EACH
+
+
+def test_a_ledger_in_use_is_migrated_through_a_pooler(ledger: Engine) -> None:
+    with writing(ledger, seconds=None) as connection:
+        command.downgrade(_config(connection), "0008")
+    assert upgrade(ledger, lambda _: None) == []
+    check(ledger)
 
 
 def test_statements_are_prepared_and_settings_kept_only_without_a_pooler(

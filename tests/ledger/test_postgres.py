@@ -20,7 +20,7 @@ from rescind.ledger.storage.transactions import (
 from rescind.ledger.storage.unreachable import LedgerVersionError
 from tests.stalling import Stalling
 
-PROMPTLY = 5.0
+PROMPTLY = 9.0
 """Seconds. Far more than the limits in these tests, and far less than the real ones."""
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from rescind.browse.replica import ReplicaUnusableError, behind
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.migrate import check, upgrade
-from rescind.ledger.storage.replica import ReplicaUnusableError, behind
 from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
 from tests.cli.test_cli_support import Home
 from tests.ledger.build import new, take_in

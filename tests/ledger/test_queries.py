@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
+from rescind.browse.counts import outcomes
 from rescind.ledger.reading.backlogs import backlogs
-from rescind.ledger.reading.counts import outcomes
 from rescind.ledger.reading.queries import as_record, find, history, rows_of, stamp
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import to_ms

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from socket import gethostname
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
+from rescind.browse.counts import calls_made
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.recording import (
     ForbiddenEdgeError,
@@ -20,7 +23,6 @@ from rescind.ledger.changes.recording import (
 from rescind.ledger.changes.transitions import write_steps
 from rescind.ledger.progress import Change, Claimed, Progress
 from rescind.ledger.reading.counter_totals import totals
-from rescind.ledger.reading.counts import calls_made
 from rescind.ledger.reading.queries import history
 from rescind.ledger.states import EDGES, FINAL, State
 from rescind.ledger.storage.cancellation_rows import progress_of
@@ -335,6 +337,7 @@ def test_a_call_is_stored_with_the_step_that_it_caused(engine: Engine) -> None:
         "status": 400,
         "took_ms": 42,
         "body": '{"error":"no"}',
+        "worker": f"{gethostname()} {os.getpid()}",
     }
     assert counts == [("notpanel", "cancel", "answered", 1)]
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, func, select
 
+from rescind.browse.counts import calls_made, written
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.recording import LaneChanges, new_id, record_many
 from rescind.ledger.progress import Claimed
 from rescind.ledger.reading.counter_totals import totals
-from rescind.ledger.reading.counts import calls_made, written
 from rescind.ledger.reading.queries import history, stamp
 from rescind.ledger.states import State
 from rescind.ledger.storage.call_table import CALL

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from rescind.browse.failures import failures
+from rescind.browse.search import search
 from rescind.ledger.reading.groups import COUNTED, groups_from, standing
-from rescind.ledger.reading.search import search
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from rescind.ledger.reading import updates
-from rescind.ledger.reading.listing import Filter, list_rows
-from rescind.ledger.reading.updates import Place, changed
+from rescind.browse import updates
+from rescind.browse.listing import Filter, list_rows
+from rescind.browse.updates import Place, changed
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import add

@@ -583,7 +583,7 @@ def test_a_connection_is_reused(wire: Wire) -> None:
 def test_a_kept_connection_that_the_provider_closed_is_replaced(wire: Wire) -> None:
     wire.answers(GOOD)
     first = send(wire.url)
-    assert wire.closed.acquire(timeout=10)
+    assert wire.closed.acquire(timeout=60)
     second = send(wire.url)
     assert first.evidence is second.evidence is Evidence.ANSWERED
     assert len(wire.requests) == 2
@@ -752,7 +752,7 @@ def test_cookies_are_not_kept(wire: Wire) -> None:
     wire.answers(whole(200, "{}", "Set-Cookie: session=abc; Path=/"))
     for _ in range(2):
         send(wire.url)
-        assert wire.closed.acquire(timeout=10)
+        assert wire.closed.acquire(timeout=60)
     assert [b"cookie" in request.lower() for request in wire.requests] == [False, False]
     assert list(session.session().cookies) == []
 

@@ -217,7 +217,7 @@ def test_the_example_does_what_its_comments_say(
     assert tracked["86210010463"]["current_status"] == "Manifested"
     assert panel(example, "status", "ord_other1").json() == {"error": "Order not found"}
     path = tmp_path / "accounts.toml"
-    path.write_text(requests.get(f"{example.url}/accounts.toml", timeout=5).text)
+    path.write_text(requests.get(f"{example.url}/accounts.toml", timeout=60).text)
     path.chmod(0o600)
     lane: Any = load_accounts(path).lanes["akinon", "busy"]
     assert lane.account.base_url == busy.base_url("akinon")

@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.accounts import Lane, load_accounts
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt
 from rescind.intake.submissions import take_in
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import (

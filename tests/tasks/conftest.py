@@ -15,15 +15,15 @@ from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.settings import Settings
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.storage.transactions import open_ledger, reading
 from rescind.sandbox import Sandbox, running
 from rescind.system.local_system import System
 from worker.broker import BROKER_OPTIONS
 
-PATIENCE = 45.0
+PATIENCE = 60.0
 """Seconds after which a wait has failed: far longer than anything here takes."""
 
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"

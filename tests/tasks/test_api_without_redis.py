@@ -39,7 +39,7 @@ def test_an_order_accepted_without_redis_is_found_by_the_sweep_and_cancelled(
 
     def accepted() -> bool:
         try:
-            sent = requests.post(url, json=entry, headers=headers, timeout=4)
+            sent = requests.post(url, json=entry, headers=headers, timeout=60)
         except requests.ConnectionError:
             return False
         assert sent.status_code == 202, sent.text
@@ -53,7 +53,7 @@ def test_an_order_accepted_without_redis_is_found_by_the_sweep_and_cancelled(
             until(accepted, "the HTTP API")
             system.ends("notpanel/default/ord_api1")
             shown = requests.get(
-                f"{url}/notpanel/default/ord_api1", headers=headers, timeout=4
+                f"{url}/notpanel/default/ord_api1", headers=headers, timeout=60
             )
         finally:
             process.terminate()

@@ -17,8 +17,8 @@ import pytest
 from celery import Celery
 from sqlalchemy import Engine, update
 
+from rescind.browse.listing import Filter, list_rows
 from rescind.config.home import write_private
-from rescind.ledger.reading.listing import Filter, list_rows
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import State
 from rescind.ledger.storage.migrate import upgrade

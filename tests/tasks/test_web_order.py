@@ -98,7 +98,7 @@ class Shop:
         first = not self.told
         self.told.append((heard.headers["webhook-id"], heard.document["type"]))
         url = f"http://127.0.0.1:{self.port}/"
-        answer = requests.post(url, heard.body, headers=heard.headers, timeout=10)
+        answer = requests.post(url, heard.body, headers=heard.headers, timeout=60)
         if first:
             os.kill(self.running.system.pids["worker"], signal.SIGKILL)
             self.killed = True
@@ -201,7 +201,7 @@ def leases_end(running: Running) -> None:
 def lane(running: Running, provider: str, action: str) -> None:
     url = f"{running.system.api_url}/v1/lanes/{provider}/default/{action}"
     headers = {"Authorization": f"Bearer {OPERATOR}"}
-    requests.post(url, headers=headers, timeout=10).raise_for_status()
+    requests.post(url, headers=headers, timeout=60).raise_for_status()
 
 
 def ends(running: Running, provider: str) -> list[tuple[str, str]]:
@@ -248,7 +248,7 @@ def verdicts(running: Running) -> list[tuple[str, str]]:
     """Key and verdict of each plan."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     url = f"{running.system.api_url}/v1/plans"
-    plans = requests.get(url, headers=headers, timeout=10).json()["plans"]
+    plans = requests.get(url, headers=headers, timeout=60).json()["plans"]
     return sorted((plan["key"], plan["verdict"]) for plan in plans)
 
 

@@ -289,7 +289,7 @@ def test_a_broken_reply_counts_as_failed_within_the_timeout(
     receiver.answer = answer
     began = time.monotonic()
     assert why in refused(receiver.url)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_the_wait_for_a_receiver_that_does_not_read_is_bounded() -> None:
@@ -301,7 +301,7 @@ def test_the_wait_for_a_receiver_that_does_not_read_is_bounded() -> None:
             delivery(f"http://{host}/", record=large)
         )
     assert response.detail == "it took longer than 0.6 s"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_closed_port_is_reported() -> None:

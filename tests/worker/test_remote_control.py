@@ -63,7 +63,7 @@ def ask(worker: Running, command: str, **arguments: Any) -> Any:
     """The answer of the only worker."""
     control = worker.producer.control
     (answer,) = control.broadcast(
-        command, arguments=arguments, reply=True, limit=1, timeout=20
+        command, arguments=arguments, reply=True, limit=1, timeout=60
     )
     (said,) = answer.values()
     return said

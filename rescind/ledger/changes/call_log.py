@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from socket import gethostname
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Connection, Text, select, true
@@ -31,6 +33,7 @@ _CALL: Columns = {
     "orders": BigInteger,
     "cancellations": JSON,
     "at": BigInteger,
+    "worker": Text,
 }
 
 
@@ -107,4 +110,5 @@ def _row(lane: Lane, call: CallMade) -> dict[str, Any]:
         "orders": len(call.cancellations),
         "cancellations": list(call.cancellations),
         "at": to_ms(call.at),
+        "worker": f"{gethostname()} {os.getpid()}",
     }

@@ -87,7 +87,7 @@ def history(connection: Connection, cancellation_id: str) -> list[dict[str, Any]
     chosen = (
         select(TRANSITION, CALL.c.operation, CALL.c.evidence.label("call_evidence"))
         .add_columns(CALL.c.status, CALL.c.took_ms, CALL.c.detail, CALL.c.body)
-        .add_columns(C.submitted_by)
+        .add_columns(CALL.c.worker, C.submitted_by)
         .select_from(TRANSITION.outerjoin(CALL, TRANSITION.c.call_id == CALL.c.id))
         .join(CANCELLATION, TRANSITION.c.cancellation_id == C.id)
         .where(TRANSITION.c.cancellation_id == cancellation_id)
@@ -121,6 +121,7 @@ def _evidence(row: Row[Any]) -> dict[str, Any] | str | None:
         "took_ms": row.took_ms,
         "detail": row.evidence or row.detail,
         "body": row.body,
+        "worker": row.worker,
     }
     return {name: value for name, value in call.items() if value is not None}
 

@@ -51,6 +51,9 @@ class Call(SQLModel, table=True):
     """How many later calls of the lane said the same, and have no row."""
     until: int | None = Field(default=None, sa_column=_number(null=True))
     """When the last of them was made; ``None`` if there was none."""
+    worker: str | None = Field(default=None, sa_column=Column(Text))
+    """The process that made it, as ``host pid``; ``None`` before migration 0028. Later
+    calls that are counted here may be of other processes."""
 
 
 CALL = table(Call)

@@ -184,6 +184,9 @@ def _attempt(engine: Engine, one: str) -> None:
 def _prepare(connection: Connection) -> None:
     from rescind.ledger.storage.migrations.online import LOCK_SECONDS
 
+    raw: Any = connection.connection.dbapi_connection
+    if raw.autocommit:
+        return  # what is set for one transaction has no meaning
     for statement in (*WHOLE, f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"):
         connection.exec_driver_sql(statement)
 

@@ -42,6 +42,8 @@ CONNECTION: dict[str, object] = {
     "application_name": "rescind",
 }
 """Defaults, unless the URL sets them."""
+POOL, OVERFLOW = 4, 12
+"""Connections that a process keeps, and more that it opens while it needs them."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -96,8 +98,8 @@ def open_postgres(url: URL) -> Engine:
     arguments = {k: v for k, v in CONNECTION.items() if k not in given}
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=4,
-        max_overflow=12,
+        pool_size=POOL,
+        max_overflow=OVERFLOW,
         pool_pre_ping=True,
         connect_args={**arguments, "prepare_threshold": threshold},
         hide_parameters=True,

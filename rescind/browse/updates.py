@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
 
-from rescind.ledger.reading.listing import Filter
+from rescind.browse.listing import Filter
 from rescind.ledger.storage.tables import CANCELLATION
 
 C = CANCELLATION.c
