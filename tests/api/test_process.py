@@ -201,7 +201,7 @@ def begin(path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) ->
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(path)
     # The logs of this process belong to the tests.
-    monkeypatch.setattr(api, "set_up", lambda: None)
+    monkeypatch.setattr(api, "set_up", lambda **_: None)
     settings.cache_clear()
     try:
         return api.main()
