@@ -279,10 +279,13 @@ def test_a_url_that_is_no_ledgers_is_refused_everywhere(
         assert "hush" not in one
 
 
-@pytest.mark.parametrize("words", [("-m", "worker", "worker"), ("-m", "rescind.api")])
 @pytest.mark.parametrize(
-    ("url", "sentence"),
-    [("amqp://u:hush@h//", "RabbitMQ"), ("redis+cluster://:hush@h", "Redis Cluster")],
+    ("words", "url", "sentence"),
+    [
+        (("-m", "worker", "worker"), "redis+cluster://:hush@h", "Redis Cluster"),
+        (("-m", "worker", "beat"), "amqp://u:hush@h//", "RabbitMQ"),
+        (("-m", "rescind.api"), "amqp://u:hush@h//", "RabbitMQ"),
+    ],
 )
 def test_no_program_starts_on_another_kind_of_broker(
     words: tuple[str, ...], url: str, sentence: str, tmp_path: Path
