@@ -33,8 +33,8 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     with valkey_server(tmp_path_factory.mktemp("rights")) as url:
         client: Any = redis.Redis.from_url(url)
         for user in ("rescind", "shop"):
-            client.execute_command("ACL SETUSER", *rights(user))
-        client.execute_command("ACL SETUSER", "default", "resetpass", ">admin")
+            client.execute_command("ACL SETUSER", *rights(user))  # type: ignore[no-untyped-call]
+        client.execute_command("ACL SETUSER", "default", "resetpass", ">admin")  # type: ignore[no-untyped-call]
         yield client
         client.close()
 
