@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from chaos.fault_schedule import PlannedFault
+from chaos.redis_refusals import REFUSALS
 from chaos.redis_servers import RedisServers
 from chaos.replicated_redis import ReplicatedRedis
 from chaos.scales import Scale
@@ -25,8 +26,9 @@ class FailoverWay(Way):
     ledger for what they sent, and send again what it does not show.
     """
 
-    # Sentinels undo a demotion by hand; the master is killed for longer.
-    left_out = frozenset({"kill redis", "redis demoted", "half-open redis"})
+    # Sentinels may answer a refusal with a failover of their own, so a refusal could
+    # not be ended at the server at which it began. The usual way has them all.
+    left_out = frozenset({"kill redis", "half-open redis", *REFUSALS})
     waited_for = frozenset({LOST, DEMOTED, LOOKED})
 
     def __init__(self, servers: Callable[[Path], ReplicatedRedis]) -> None:
@@ -38,8 +40,8 @@ class FailoverWay(Way):
     def faults(self, scale: Scale) -> list[PlannedFault]:
         at = scale.seconds
         return [
-            PlannedFault(0.02 * at, LOST, AWAY_SECONDS),
-            PlannedFault(0.64 * at, DEMOTED),
+            PlannedFault(0.06 * at, LOST, AWAY_SECONDS),
+            PlannedFault(0.5 * at, DEMOTED),
             # A slow machine may see a failover that nobody planned.
             PlannedFault(at, LOOKED),
         ]

@@ -111,7 +111,7 @@ class Watcher(threading.Thread):
                 time.sleep(0.2)
 
     def written(self) -> tuple[int, int] | None:
-        """See ``ledger.reading.counts``; None while the ledger is unreachable."""
+        """See ``browse.counts``; None while the ledger is unreachable."""
         try:
             with reading(self._engine) as connection:
                 return written(connection)

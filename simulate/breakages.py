@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
+from rescind.engine import restore_guard
 from rescind.engine.ledger_clock import LedgerClock
 from rescind.ledger.changes import plan_completion, recording, withdrawals
 from rescind.ledger.states import UNSENT
 from rescind.provider.session import Bounds, CallAdapter
-from simulate import message_queue
+from simulate import ledger_restore, message_queue
 from simulate.simulated_accounts import accounts
 
 
@@ -78,6 +79,16 @@ def forget_plans() -> None:
     put(recording, "complete", lambda *_: 0)
 
 
+def unreconciled() -> None:
+    """Workers start on a restored ledger as if nothing had happened."""
+    put(ledger_restore, "reconcile", lambda *_, **__: None)
+
+
+def send_resubmitted() -> None:
+    """After a restore, what is submitted again is sent without a reading."""
+    put(restore_guard, "must_be_read", lambda *_: False)
+
+
 def _change(name: str, **values: timedelta) -> None:
     lanes = accounts().lanes
     for lane, config in list(lanes.items()):
@@ -103,6 +114,8 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "withdraw-sent": withdraw_sent,
     "tell-plans-early": tell_plans_early,
     "forget-plans": forget_plans,
+    "unreconciled": unreconciled,
+    "send-resubmitted": send_resubmitted,
 }
 
 KNOWN: Mapping[str, int] = {
@@ -125,6 +138,8 @@ KNOWN: Mapping[str, int] = {
     "forget-successors": 1,
     "tell-plans-early": 1,
     "forget-plans": 1,
+    "unreconciled": 4,
+    "send-resubmitted": 4,
 }
 """For each mutation, a seed whose world notices it: ``make simulate-proof`` finds
 others."""

@@ -23,9 +23,13 @@ WANTED = (
 )
 
 
+def is_planned(seed: int) -> bool:
+    return seed % OF == EACH
+
+
 def with_plans(seed: int, messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages, of which some entries wait for earlier ones of their message."""
-    if seed % OF != EACH:
+    if not is_planned(seed):
         return tuple(messages)
     random = Random(f"plans {seed}")  # noqa: S311  (a world, not a secret)
     return tuple(

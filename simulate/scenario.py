@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from simulate.messages import Message
 from simulate.network import Delays
 from simulate.planned_entries import with_plans
+from simulate.restored_worlds import is_restored, moments
 
 SPAN = 40.0
 """Seconds from the first submission to the last, and from the first trouble to the
@@ -67,7 +68,8 @@ class Trouble:
 
     kind: str
     """At a point: die, fail, freeze or suspend. At a time: set-clock, redis-away,
-    redis-emptied or ledger-away."""
+    redis-emptied, ledger-away, or ledger-restored from a copy of that time, ``seconds``
+    later."""
     point: str = ""
     nth: int = 0
     at: float = 0.0
@@ -101,6 +103,15 @@ class Scenario:
 
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed: always the same one."""
+    made = _drawn(seed)
+    if not is_restored(seed):
+        return made
+    at, seconds = moments(seed, SPAN)
+    restore = Trouble("ledger-restored", at=at, seconds=seconds)
+    return replace(made, troubles=(*made.troubles, restore), withdrawals=())
+
+
+def _drawn(seed: int) -> Scenario:
     random = Random(seed)  # noqa: S311  (a world, not a secret)
     messages = with_plans(seed, list(_messages(random)))
     return Scenario(

@@ -18,6 +18,7 @@ from rescind.sandbox.sandbox_settings import Settings
 from rescind.sandbox.world import World as Sandbox
 from simulate.hub import Hub
 from simulate.ledger_outage import LedgerOutage
+from simulate.ledger_restore import LedgerRestore
 from simulate.ledger_view import LedgerView
 from simulate.machine import Machine
 from simulate.memory_ledger import empty_ledger, lost
@@ -27,11 +28,12 @@ from simulate.numbered_ids import numbered_ids
 from simulate.outcome import Outcome
 from simulate.planned_faults import PlannedFaults
 from simulate.producers import BEGAN, Producers
-from simulate.scenario import INSIDE, LATEST, Scenario, Trouble, Withdrawal
+from simulate.scenario import INSIDE, LATEST, Scenario, Withdrawal
 from simulate.simulated_accounts import accounts, seal
 from simulate.simulated_withdrawals import SimulatedWithdrawals
 from simulate.simulated_worker import Surroundings, Worker
 from simulate.verdict import Stalls, stood_still, verdict
+from simulate.world_troubles import WorldTroubles
 
 LONGEST = timedelta(days=12).total_seconds()
 """Simulated seconds of a run, at most. Every policy ends before that."""
@@ -86,6 +88,15 @@ class _Simulator:
     def run(self) -> Outcome:
         self._view = LedgerView(self.ledger)
         self._withdrawals = SimulatedWithdrawals(self.ledger, self.note)
+        self._troubles = WorldTroubles(
+            self.hub,
+            self.broker,
+            self.producers,
+            self.outage,
+            LedgerRestore(self.ledger),
+            self,
+            self.note,
+        )
         self._stalls = Stalls(self.logs)
         for _ in range(self.scenario.workers):
             self._start_worker()
@@ -96,7 +107,7 @@ class _Simulator:
             self._later(taken_back.at, partial(self._withdraw, taken_back))
         for one in self.scenario.troubles:
             if not one.point:
-                self._later(one.at, partial(self._start_trouble, one))
+                self._later(one.at, partial(self._troubles.start, one))
         self.hub.run(BEGAN.timestamp() + LONGEST, self._over)
         # Requests on their way still take effect.
         self.hub.run(self.hub.time + LATEST, lambda: False)
@@ -117,7 +128,10 @@ class _Simulator:
     def _withdraw(self, one: Withdrawal) -> None:
         if not self.outage.away:
             self._withdrawals.withdraw_entry(one.entry, self.hub.time)
-            self._moved_at, self._dirty = self.hub.time, True
+            self.moved()
+
+    def moved(self) -> None:
+        self._moved_at, self._dirty = self.hub.time, True
 
     def _later(self, seconds: float, do: Callable[[], None]) -> None:
         self.hub.at(BEGAN.timestamp() + seconds, do)
@@ -164,7 +178,7 @@ class _Simulator:
             return
         self.note(f"machine {machine.number}: {trouble.kind} at {point}")
         if trouble.kind == "die":
-            self._kill(machine)
+            self.kill(machine)
         elif trouble.kind == "fail":
             raise lost()
         else:
@@ -172,26 +186,10 @@ class _Simulator:
             machine.freeze(trouble.seconds, suspended=suspended)
             self.hub.later(trouble.seconds, self.broker.deliver)
 
-    def _kill(self, machine: Machine) -> None:
+    def kill(self, machine: Machine) -> None:
         self.workers = [one for one in self.workers if one.machine is not machine]
         machine.kill()
         self.hub.later(RESTART_SECONDS, self._start_worker)
-
-    # --- troubles at a time ---
-
-    def _start_trouble(self, trouble: Trouble) -> None:
-        self.note(f"{trouble.kind} {trouble.seconds:g}")
-        match trouble.kind:
-            case "set-clock":
-                for worker in self.workers[:1]:
-                    worker.machine.skew += trouble.seconds
-            case "redis-away":
-                self.broker.go_away(trouble.seconds)
-            case "redis-emptied":
-                self.broker.lose_all()
-                self.producers.send_all_again()
-            case "ledger-away":
-                self.outage.begin(trouble.seconds)
 
     def _refuse(self, seconds: float) -> None:
         self.network.refuse(seconds)
@@ -209,7 +207,7 @@ class _Simulator:
         before, after = INSIDE
         machine.passes(before)
         self.beat.quicken()
-        self._moved_at, self._dirty = self.hub.time, True
+        self.moved()
         if (after, self._passed[after] + 1) in self._at_point:
             commit()
         machine.passes(after)
@@ -229,7 +227,9 @@ class _Simulator:
         if stalled or self.network.calls > MOST_CALLS or self._stalls.any_new():
             return True
         taking = any(one.taking for one in self.workers)
-        if self.producers.left or taking or not self.broker.idle or not self._dirty:
+        if self.producers.left or self._troubles.left:
+            return False
+        if taking or not self.broker.idle or not self._dirty:
             return False
         self._dirty = False
         return not self._view.has_open()

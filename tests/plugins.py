@@ -55,7 +55,16 @@ def install_sixth(folder: Path, name: str = "sixth") -> Path:
     return source
 
 
+UNUSED = "-p no:schemathesis -p no:valkey -p no:anyio -p no:platformdirs"
+"""Plugins of pytest that no test uses, and that take most of its start."""
+
+
 def environment(*sites: Path) -> dict[str, str]:
     """The environment of a process that finds the packages in ``sites``."""
     paths = [*map(str, sites), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        # A pytest that is started so needs no plugin of ours.
+        "PYTEST_ADDOPTS": UNUSED,
+    }

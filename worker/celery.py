@@ -15,8 +15,8 @@ from providers.registry import PROVIDERS
 from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, WEBHOOKS
 from rescind.config.redis_url import broker_options, broker_tls, for_celery
 from rescind.config.settings import SettingsError, settings
-from rescind.errors import anchor
 from worker.broker import BROKER_OPTIONS, CONFIG
+from worker.refused_start import refuse_start
 
 TRANSPORT = "worker.transport:Transport"
 
@@ -25,7 +25,7 @@ def _redis() -> str:
     try:
         return settings().redis
     except SettingsError as error:
-        raise SystemExit(f"rescind: {error}\n  see {anchor(error.problem)}") from None
+        refuse_start(error)
 
 
 def make_app() -> Celery:

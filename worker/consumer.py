@@ -151,7 +151,7 @@ def _need_our_transport(transport: Any) -> None:
         raise SystemExit(
             "rescind: the worker does not use worker.transport for its broker, and"
             " other transports can lose submissions: use the app of worker.celery, and"
-            " a redis:// or rediss:// URL"
+            " a redis://, rediss:// or sentinel:// URL"
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,17 +18,15 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
-from redis import RedisError
 
 from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.ledger_url import opened
-from rescind.config.redis_client import kind_fault
+from rescind.config.redis_client import need_right_kind
 from rescind.config.settings import SettingsError, settings
-from rescind.errors import anchor
 from rescind.runtime import alive_file, host, shutdown_flag, systemd_watchdog
 from rescind.telemetry import tracing
-from rescind.telemetry.exposition import impatient
 from rescind.telemetry.logs import set_up
+from worker.refused_start import refuse_start
 
 log = structlog.get_logger("rescind.worker")
 _signs: list[alive_file.AliveFile | systemd_watchdog.SystemdWatchdog] = []
@@ -69,15 +66,9 @@ def _need_services() -> None:
     """End the worker now if a service can never be used; it may be unreachable."""
     try:
         opened(settings().database).dispose()
-        _need_one_redis(settings().redis)
+        need_right_kind(settings().redis)
     except SettingsError as error:
-        raise SystemExit(f"rescind: {error}\n  see {anchor(error.problem)}") from None
-
-
-def _need_one_redis(url: str) -> None:
-    with suppress(RedisError, OSError), impatient(url) as client:
-        if (fault := kind_fault(client)) is not None:
-            raise SettingsError(f"RESCIND_REDIS_URL: {fault}", "redis-url")
+        refuse_start(error)
 
 
 def _warn() -> None:

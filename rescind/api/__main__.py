@@ -13,6 +13,7 @@ from rescind.api.api_context import open_context
 from rescind.api.application import create_app
 from rescind.api.http_server import listen, serve
 from rescind.config.access_tokens import check_host
+from rescind.config.redis_client import need_right_kind
 from rescind.config.settings import Settings, settings
 from rescind.errors.exceptions import explain
 from rescind.system.up import refuse
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] = ()) -> int:
 
 def _run(chosen: Settings) -> int:
     check_host(chosen)
+    if not chosen.embedded_redis:
+        need_right_kind(chosen.redis)
     context = open_context(chosen)
     app = create_app(context)
     with listen(chosen) as server_socket:

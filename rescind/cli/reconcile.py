@@ -17,6 +17,7 @@ from rescind.ledger.storage.milliseconds import to_ms
 from rescind.operations.reconciliation import (
     Progress,
     Reconciliation,
+    now_of,
     preview,
     reconcile,
     seconds_to_read,
@@ -26,11 +27,13 @@ from rescind.operations.reconciliation import (
 def reconcile_ledger(since: str | None, *, dry_run: bool, as_json: bool) -> None:
     begin = _moment(since)
     engine, accounts = connections.need_ledger(), connections.need_accounts()
+    now = now_of(engine)
     if dry_run:
-        found = preview(engine, accounts, begin)
+        found = preview(engine, accounts, now, begin)
     else:
         with _shown() as progress:
-            found = reconcile(engine, accounts, begin, progress, by=command_actor())
+            by = command_actor()
+            found = reconcile(engine, accounts, now, begin, progress, by=by)
     if as_json:
         output.emit_json(found.document(accounts, dry_run=dry_run))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from rescind.config.sentinel_client import (
     SentinelSSLConnection,
     master_pool,
 )
+from rescind.config.settings_error import SettingsError
 
 
 class Connection(LeavesAReplica, redis.Connection):
@@ -84,3 +86,10 @@ def kind_fault(client: redis.Redis) -> str | None:
         # A user who may not call INFO is no fault. A cluster refuses databases but 0.
         return KINDS["cluster"] if "cluster mode" in str(error) else None
     return KINDS.get(str(info.get("server_mode") or info.get("redis_mode")))
+
+
+def need_right_kind(url: str) -> None:
+    """Raise ``SettingsError`` if the server can never be used. It may be away."""
+    with suppress(redis.RedisError, OSError), redis_client(url) as client:
+        if (fault := kind_fault(client)) is not None:
+            raise SettingsError(f"RESCIND_REDIS_URL: {fault}", "redis-url")

@@ -189,6 +189,7 @@ _TOLD: Mapping[tuple[str | None, str], Told] = {
         (None, state): _submitted
         for state in ("scheduled", "queued", "rejected", "expired")
     },
+    (None, "verifying"): lambda _s: restore_story.read_back(),
     ("scheduled", "queued"): plan_story.let_go,
     ("scheduled", "verifying"): restore_story.before_sending,
     ("scheduled", "expired"): lambda _s: _("Its deadline passed before it was sent."),

@@ -75,6 +75,7 @@ EDGES: dict[tuple[State, State], str] = {
 
 DIAGRAM_HEAD = (
     "stateDiagram-v2\n    [*] --> scheduled: not_before, or after\n    [*] --> queued\n"
+    "    [*] --> verifying: too late, soon after the ledger was restored\n"
 )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
-from rescind.ledger.reading.predecessors import waiting_for_failed
+from rescind.ledger.reading.predecessors import waiting_for_failed, waiting_for_missing
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.migrate import check
@@ -42,7 +42,7 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         left = unfinished(engine)
         server, ahead = _ledger_clock(engine), _ahead(engine)
         sealed, stalled = _sealed(engine), _stalled(engine)
-        waiting = _waiting_for_failed(engine)
+        waiting, missing = _waiting_for_persons(engine)
     except LedgerVersionError as error:
         yield Check("ledger", Level.WRONG, str(error), "ledger-version")
         return
@@ -60,6 +60,8 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
     yield from (_stands_still(lane, since) for lane, since in stalled.items())
     if waiting:
         yield _waits_for_failed(waiting)
+    if missing:
+        yield _waits_for_missing(missing)
     if seal is not None and sealed:
         yield _opens(seal, sealed)
 
@@ -87,22 +89,37 @@ def _stands_still(lane: tuple[str, str], since: datetime) -> Check:
     return Check(f"lane {'/'.join(lane)}", Level.WRONG, says, "lane-stalled")
 
 
-def _waiting_for_failed(engine: Engine) -> dict[str, list[str]]:
+def _waiting_for_persons(
+    engine: Engine,
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     with reading(engine) as connection:
-        return waiting_for_failed(connection, WAITING_AT_MOST)
+        failed = waiting_for_failed(connection, WAITING_AT_MOST)
+        return failed, waiting_for_missing(connection, WAITING_AT_MOST)
 
 
 def _waits_for_failed(waiting: Mapping[str, Sequence[str]]) -> Check:
+    named = ", ".join(list(waiting)[:5])
+    says = (
+        f"{_waits(waiting)} for others that have failed, such as {named}: retry those,"
+        " or decide for what waits (`rescind release`, `rescind skip`)"
+    )
+    return Check("plans", Level.WARNING, says, "waits-for-failed")
+
+
+def _waits_for_missing(waiting: Mapping[str, Sequence[str]]) -> Check:
+    named = ", ".join([one for some in waiting.values() for one in some][:5])
+    says = (
+        f"{_waits(waiting)} for others that are not in the ledger any more, such as"
+        f" {named}: decide for what waits (`rescind release`, `rescind skip`)"
+    )
+    return Check("plans", Level.WARNING, says, "waits-for-failed")
+
+
+def _waits(waiting: Mapping[str, Sequence[str]]) -> str:
     number = len({one for some in waiting.values() for one in some})
     more = " or more" if sum(map(len, waiting.values())) == WAITING_AT_MOST else ""
     one = number == 1 and not more
-    waits = "1 cancellation waits" if one else f"{number}{more} cancellations wait"
-    named = ", ".join(list(waiting)[:5])
-    says = (
-        f"{waits} for others that have failed, such as {named}: retry those, or decide"
-        " for what waits (`rescind release`, `rescind skip`)"
-    )
-    return Check("plans", Level.WARNING, says, "waits-for-failed")
+    return "1 cancellation waits" if one else f"{number}{more} cancellations wait"
 
 
 def _ahead(engine: Engine) -> float:

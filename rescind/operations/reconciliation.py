@@ -82,6 +82,7 @@ class Reconciliation:
 def reconcile(
     engine: Engine,
     accounts: Accounts,
+    now: datetime,
     since: datetime | None,
     progress: Progress,
     *,
@@ -91,9 +92,10 @@ def reconcile(
 
     With ``since``, what has ended otherwise than cancelled since that time gets a new
     round, which begins with a reading. The change of the lanes is committed first, so
-    that nothing new is sent unread, even if this is interrupted later.
+    that nothing new is sent unread, even if this is interrupted later. ``now`` is by
+    the ledger's clock: see ``now_of``.
     """
-    done = Reconciliation(now_of(engine))
+    done = Reconciliation(now)
     with writing(engine) as connection:
         note_restore(connection, sorted(accounts.lanes), done.at)
         record_action(connection, by, Action.RECONCILE, Subject(), done.at)
@@ -110,10 +112,10 @@ def reconcile(
 
 
 def preview(
-    engine: Engine, accounts: Accounts, since: datetime | None
+    engine: Engine, accounts: Accounts, now: datetime, since: datetime | None
 ) -> Reconciliation:
     """What ``reconcile`` would mark now. Nothing is changed."""
-    found = Reconciliation(now_of(engine))
+    found = Reconciliation(now)
     with reading(engine) as connection:
         known = {*accounts.lanes, *all_lanes(connection), *busy_lanes(connection)}
         for lane in sorted(known):

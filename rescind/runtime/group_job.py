@@ -25,7 +25,7 @@ log = structlog.get_logger("rescind.groups")
 
 LEASE_SECONDS = 120.0
 AT_ONCE = 20
-"""Groups that one step looks at."""
+"""Groups whose names one step reads."""
 BUDGET_SECONDS = 0.25
 """The time of each run: enough for some hundreds of watched groups."""
 
@@ -33,9 +33,16 @@ BUDGET_SECONDS = 0.25
 class GroupJob:
     """Runs each second, if another process does not do the same work."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        now: Callable[[], datetime] = utc_now,
+        moved: Callable[[], object] = lambda: None,
+    ) -> None:
+        """``moved`` is called after each group: a large one takes long."""
         self._engine = engine
         self._now = now
+        self._moved = moved
         self._holder = f"{gethostname()} {os.getpid()}"
         self._after = ""
         """The group after which the next run begins."""
@@ -54,9 +61,11 @@ class GroupJob:
             names = watched_groups(connection, self._after, AT_ONCE)
         # Before they are read: one that cannot be read must not stop those after it.
         self._after = names[-1] if len(names) == AT_ONCE else ""
-        # Most looks find nothing to do: they need no lease, and write nothing.
-        if found := look(self._engine, names, self._now()):
-            self._tell([one.name for one in found])
+        for name in names:
+            # Most looks find nothing to do: they need no lease, and write nothing.
+            if look(self._engine, [name], self._now()):
+                self._tell([name])
+            self._moved()
         return bool(self._after)
 
     def _tell(self, names: Sequence[str]) -> None:

@@ -66,15 +66,18 @@ def jobs_with(send_task: SendTask) -> Callable[[Host], dict[str, BackgroundJob]]
         made["search"] = BackgroundJob(
             "search", SearchJob(host.here.engine, host.here.clock.now).run, SEARCH_BOUND
         )
-        made["groups"] = BackgroundJob(
-            "groups", GroupJob(host.here.engine, host.here.clock.now).run, GROUP_BOUND
-        )
+        made["groups"] = BackgroundJob("groups", _group_job(host).run, GROUP_BOUND)
         made["schedules"] = BackgroundJob("schedules", schedules.run, SCHEDULE_BOUND)
         sweeper = SweepJob(host, schedules)
         made["sweep"] = BackgroundJob("sweep", sweeper.run, SWEEP_BOUND)
         return made
 
     return make
+
+
+def _group_job(host: Host) -> GroupJob:
+    moved = partial(host.moved, "groups")
+    return GroupJob(host.here.engine, host.here.clock.now, moved)
 
 
 def _sender(host: Host, send_task: SendTask) -> Sender:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kombu.exceptions import OperationalError
 from redis import Redis, RedisError
 
-from rescind.config.queues import REDIS_OPTIONS
+from rescind.config.queues import INTAKE, REDIS_OPTIONS
+from rescind.config.redis_client import client_of
 from rescind.config.settings import Settings, SettingsError, settings
+from rescind.engine.rate_limiter import Rates
+from rescind.provider.system_clock import SystemClock
+from tests.ledger.build import policy
+from tests.valkey import free_port
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +166,81 @@ def test_settings_that_keep_verification_on_are_accepted(
     url = "rediss://host/0?ssl_cert_reqs=required&ssl_check_hostname=true"
     monkeypatch.setenv("RESCIND_REDIS_URL", url)
     assert Settings().redis == url
+
+
+# --- a server with a certificate of our own authority ---------------------------------
+
+
+@contextmanager
+def served(folder: Path, certificate: Path, port: int, *more: str) -> Iterator[None]:
+    """Debian's Redis, over TLS alone. The Valkey of the tests is built without TLS."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed")
+    file = folder / f"{port}.conf"
+    kinds = ("cert", "key", "ca-cert")
+    lines = (
+        "port 0",
+        f"tls-port {port}",
+        *(f"tls-{kind}-file {certificate}" for kind in kinds),
+        "tls-auth-clients no",
+        "tls-replication yes",
+        f"dir {folder}",
+        *more,
+    )
+    file.write_text("\n".join(lines))
+    sentinel = ("--sentinel",) if "sentinel" in more[0] else ()
+    server = subprocess.Popen([binary, str(file), *sentinel], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="module", params=["one server", "Sentinels"])
+def secure_url(
+    request: pytest.FixtureRequest,
+    certificate: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("secure")
+    port, asked = free_port(), free_port()
+    query = f"ssl_ca_certs={certificate}"
+    with ExitStack() as servers:
+        start = servers.enter_context
+        start(served(folder, certificate, port, "requirepass hush-hush"))
+        if request.param == "one server":
+            yield f"rediss://:hush-hush@127.0.0.1:{port}/0?{query}"
+            return
+        rules = (
+            f"sentinel monitor own 127.0.0.1 {port} 1",
+            "sentinel auth-pass own hush-hush",
+        )
+        start(served(folder, certificate, asked, *rules))
+        yield f"sentinel://:hush-hush@127.0.0.1:{asked}/0?master=own&{query}"
+
+
+def test_broker_and_limiter_use_a_server_of_our_own_authority(
+    secure_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = app(secure_url, monkeypatch)
+    with client_of(Settings().redis, **REDIS_OPTIONS) as client:
+        await_answer(client)
+        made.send_task("rescind.submit", queue=INTAKE)
+        assert client.llen(INTAKE) == 1
+        rates = Rates(Settings().redis, REDIS_OPTIONS, SystemClock())
+        limited = policy(rate="1/minute")
+        assert rates.take(("notpanel", "secure"), limited, 2).calls == 1
+
+
+def await_answer(client: Redis) -> None:
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        try:
+            client.ping()
+        except RedisError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError("Redis does not answer over TLS")

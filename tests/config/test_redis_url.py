@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +26,8 @@ from tests.cli.test_cli_support import Home
 from tests.valkey import free_port, valkey_server
 from worker.broker import BROKER_OPTIONS
 from worker.transport import Channel, Transport
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -173,6 +178,7 @@ def test_an_unusable_url_gives_the_same_sentence_everywhere(
     monkeypatch.setenv("RESCIND_REDIS_URL", url)
     with pytest.raises(SystemExit) as stopped:
         begin()
+    assert stopped.value.code == 2
     said = [str(stopped.value)]
     for words in (("cancel", "notpanel", "ord_1"), ("env",)):
         done = home.run(*words)
@@ -224,8 +230,9 @@ def test_a_server_of_another_kind_is_refused_everywhere(
 ) -> None:
     for url in kind(tmp_path / "other"):
         monkeypatch.setenv("RESCIND_REDIS_URL", url)
-        with pytest.raises(SystemExit, match=sentence):
+        with pytest.raises(SystemExit, match=sentence) as stopped:
             begin()
+        assert stopped.value.code == 2
         done = home.run("cancel", "notpanel", "ord_1")
         assert (done.status, sentence in done.err) == (2, True)
         assert sentence in found_wrong(home, "redis")
@@ -270,3 +277,29 @@ def test_a_url_that_is_no_ledgers_is_refused_everywhere(
     for one in (str(stopped.value), done.err, found_wrong(home, "ledger")):
         assert sentence in one
         assert "hush" not in one
+
+
+@pytest.mark.parametrize(
+    ("words", "url", "sentence"),
+    [
+        (("-m", "worker", "worker"), "redis+cluster://:hush@h", "Redis Cluster"),
+        (("-m", "worker", "beat"), "amqp://u:hush@h//", "RabbitMQ"),
+        (("-m", "rescind.api"), "amqp://u:hush@h//", "RabbitMQ"),
+    ],
+)
+def test_no_program_starts_on_another_kind_of_broker(
+    words: tuple[str, ...], url: str, sentence: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RESCIND_REDIS_URL": url},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count(f"{sentence} is not supported") == 1
+    assert "Traceback" not in done.stderr
+    assert "hush" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.decision_events import Event
 from rescind.ledger.reading.queries import history
 from rescind.ledger.restored import READ_FIRST_FOR, RESTORED
+from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
@@ -28,7 +30,7 @@ from rescind.provider.outcomes import Finding, Outcome, Reason
 from tests.engine.parts import UnderWay
 from tests.engine.results import CANCELLED, REFUSED
 from tests.engine.world import World, lane
-from tests.ledger.build import BY, NOW, policy, steps, take_in
+from tests.ledger.build import BY, NOW, policy, progress, steps, take_in
 from tests.ledger.copies import Copy, copy_of, put_back
 
 DOUBT = timedelta(seconds=5)
@@ -88,13 +90,11 @@ def restored(world: World, copy: Copy, after: float = 3600.0) -> World:
     return new
 
 
-def reconciled(
-    world: World, monkeypatch: pytest.MonkeyPatch, since: object = None
-) -> int:
-    module = "rescind.operations.reconciliation.now_of"
-    monkeypatch.setattr(module, lambda _engine: world.clock.now())
-    copied = None if since is None else world.clock.now() - timedelta(hours=2)
-    done = reconcile(world.ledger, world.accounts, copied, lambda _n: None, by=BY)
+def reconciled(world: World, *, since_the_copy: bool = False) -> int:
+    now = world.clock.now()
+    since = now - timedelta(hours=2) if since_the_copy else None
+    ledger, accounts = world.ledger, world.accounts
+    done = reconcile(ledger, accounts, now, since, lambda _n: None, by=BY)
     return done.orders + done.reopened
 
 
@@ -115,9 +115,7 @@ def accepted(world: World, *orders: str, **values: Any) -> list[str]:
     return take_in(world.ledger, [world.new(one, **values) for one in orders])
 
 
-def test_what_was_sent_after_the_copy_is_not_sent_again(
-    first: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_sent_after_the_copy_is_not_sent_again(first: World) -> None:
     shop, at = Shop(), first.clock.now()
     first.submit_orders(["being sent"])
     first.settle()
@@ -134,7 +132,7 @@ def test_what_was_sent_after_the_copy_is_not_sent_again(
     assert shop.cancelled == sent
 
     second = restored(first, copy)
-    assert reconciled(second, monkeypatch) == len(TOMORROW_NOT)
+    assert reconciled(second) == len(TOMORROW_NOT)
     second.submit_orders(["not in the copy", "queued", "new"])
     work(second, shop)
 
@@ -148,6 +146,29 @@ def test_what_was_sent_after_the_copy_is_not_sent_again(
 TOMORROW_NOT = ("being sent", "queued", "urgent", "in time", "scheduled")
 
 
+@pytest.mark.parametrize("seconds", [-1, 5])
+def test_one_that_is_submitted_again_after_its_deadline_is_read(
+    first: World, seconds: int
+) -> None:
+    """Also one whose deadline passes before it is read."""
+    shop = Shop()
+    shop.cancelled.add("cancelled in time")
+    reconciled(first)
+    before = first.clock.now() + timedelta(seconds=seconds)
+    for order in ("cancelled in time", "not sent"):
+        late = first.new(order, cancel_before=before)
+        if seconds < 0:
+            late = replace(late, progress=progress(State.EXPIRED))
+        take_in(first.ledger, [late])
+    first.clock.advance(10.0)
+    work(first, shop)
+    assert ends(first) == {
+        "cancelled in time": ("cancelled", "confirmed"),
+        "not sent": ("expired", "deadline_passed"),
+    }
+    assert shop.sent == {}
+
+
 def test_the_shop_of_these_tests_notices_what_is_not_reconciled(first: World) -> None:
     shop = Shop()
     accepted(first, "1")
@@ -158,9 +179,7 @@ def test_the_shop_of_these_tests_notices_what_is_not_reconciled(first: World) ->
     assert ends(first)["1"] == ("rejected", "not_supported")
 
 
-def test_an_end_on_an_unreconciled_ledger_is_put_right_by_since(
-    first: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_end_on_an_unreconciled_ledger_is_put_right_by_since(first: World) -> None:
     shop = Shop(refused=["never"])
     accepted(first, "1")
     copy = copy_of(first.ledger)
@@ -169,8 +188,8 @@ def test_an_end_on_an_unreconciled_ledger_is_put_right_by_since(
     second.submit_orders(["never"])
     work(second, shop, 5.0)
     assert {end for end, _ in ends(second).values()} == {"rejected"}
-    assert reconciled(second, monkeypatch) == 0
-    assert reconciled(second, monkeypatch, since="the copy") == 2
+    assert reconciled(second) == 0
+    assert reconciled(second, since_the_copy=True) == 2
     work(second, shop)
     assert ends(second) == {
         "1": ("cancelled", "confirmed"),
@@ -180,10 +199,10 @@ def test_an_end_on_an_unreconciled_ledger_is_put_right_by_since(
 
 
 def test_a_new_order_is_read_first_for_a_day_and_then_sent_at_once(
-    first: World, monkeypatch: pytest.MonkeyPatch
+    first: World,
 ) -> None:
     shop = Shop()
-    reconciled(first, monkeypatch)
+    reconciled(first)
     first.submit_orders(["early"])
     work(first, shop)
     assert (shop.read["early"] > 0, shop.sent["early"]) == (True, 1)
@@ -194,18 +213,16 @@ def test_a_new_order_is_read_first_for_a_day_and_then_sent_at_once(
 
 
 def test_a_provider_that_minds_no_second_cancel_is_not_asked_first(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine,
 ) -> None:
     world, shop = World(engine, {lane(): policy(repeatable=True)}), Shop()
-    reconciled(world, monkeypatch)
+    reconciled(world)
     world.submit_orders(["1"])
     work(world, shop, 5.0)
     assert (shop.read["1"], shop.sent["1"]) == (0, 1)
 
 
-def test_a_retry_that_the_copy_lacks_is_not_made_twice(
-    first: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_retry_that_the_copy_lacks_is_not_made_twice(first: World) -> None:
     shop = Shop(refused=["1"])
     accepted(first, "1")
     work(first, shop, 5.0)
@@ -215,7 +232,7 @@ def test_a_retry_that_the_copy_lacks_is_not_made_twice(
     work(first, shop, 5.0)
     assert shop.sent["1"] == 2
     second = restored(first, copy)
-    reconciled(second, monkeypatch)
+    reconciled(second)
     retried(second, "1")
     work(second, shop)
     assert shop.sent["1"] == 2
@@ -229,27 +246,23 @@ def retried(world: World, order: str) -> None:
         assert retry(connection, row, world.clock.now(), by=BY)
 
 
-def test_the_history_says_why_it_is_read(
-    first: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_history_says_why_it_is_read(first: World) -> None:
     [one] = accepted(first, "1")
-    reconciled(first, monkeypatch)
+    reconciled(first)
     assert [to for _, _, to in steps(first.ledger, one)] == ["queued", "verifying"]
     with reading(first.ledger) as connection:
         last = history(connection, one)[-1]
     assert (last["evidence"], last["by"]) == (RESTORED, BY)
 
 
-def test_what_is_read_shows_as_such_and_is_not_withdrawn_unread(
-    first: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_read_shows_as_such_and_is_not_withdrawn_unread(first: World) -> None:
     """Also one that waits for others: it may have been sent after their end."""
     [before, waiting] = accepted(first, "1"), accepted(first, "2")
     with writing(first.ledger) as connection:
         waits = {"state": "scheduled", "waits_for": 1, "due_at": to_ms(NOT_DUE)}
         its = CANCELLATION.c.id == waiting[0]
         connection.execute(update(CANCELLATION).where(its).values(waits))
-    reconciled(first, monkeypatch)
+    reconciled(first)
     ids = [*before, *waiting]
     with writing(first.ledger) as connection:
         result = withdraw(connection, ids, first.clock.now(), by=BY)
@@ -259,7 +272,7 @@ def test_what_is_read_shows_as_such_and_is_not_withdrawn_unread(
 
 
 def test_a_deadline_that_passes_while_it_waits_for_others_is_no_proof(
-    first: World, monkeypatch: pytest.MonkeyPatch
+    first: World,
 ) -> None:
     shop = Shop()
     soon = first.clock.now() + timedelta(seconds=10)
@@ -267,7 +280,7 @@ def test_a_deadline_that_passes_while_it_waits_for_others_is_no_proof(
     with writing(first.ledger) as connection:
         waits = {"state": "scheduled", "waits_for": 1, "due_at": to_ms(NOT_DUE)}
         connection.execute(update(CANCELLATION).values(waits))
-    reconciled(first, monkeypatch)
+    reconciled(first)
     shop.cancelled.add("1")
     work(first, shop)
     assert ends(first)["1"] == ("cancelled", "confirmed")
@@ -275,10 +288,8 @@ def test_a_deadline_that_passes_while_it_waits_for_others_is_no_proof(
     assert steps(first.ledger, one)[1][1:] == ("scheduled", "verifying")
 
 
-@pytest.mark.parametrize("since", [None, "the copy"])
-def test_no_version_stands_for_two_things(
-    first: World, monkeypatch: pytest.MonkeyPatch, since: str | None
-) -> None:
+@pytest.mark.parametrize("since", [False, True])
+def test_no_version_stands_for_two_things(first: World, since: bool) -> None:
     """Also no webhook's id, in which the version is."""
     shop = Shop(refused=["1"])
     accepted(first, "1")
@@ -287,7 +298,7 @@ def test_no_version_stands_for_two_things(
     used = version(first)
     second = first if since else restored(first, copy)
     second.clock.advance(60.0)
-    assert reconciled(second, monkeypatch, since) == 1
+    assert reconciled(second, since_the_copy=since) == 1
     assert version(second) > used + 1000
 
 
@@ -296,28 +307,24 @@ def version(world: World) -> int:
         return int(connection.execute(select(CANCELLATION.c.version)).scalar_one())
 
 
-def test_a_worker_of_the_time_before_writes_nothing(
-    first: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_of_the_time_before_writes_nothing(first: World) -> None:
     accepted(first, "1")
     copy = copy_of(first.ledger)
     first.sweep()
     first.settle()
     put_back(first.ledger, copy)
-    reconciled(first, monkeypatch)
+    reconciled(first)
     first.end_all()
     first.settle()
     assert ends(first)["1"] == ("verifying", None)
 
 
-def test_a_dry_run_counts_the_same_and_changes_nothing(
-    first: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dry_run_counts_the_same_and_changes_nothing(first: World) -> None:
     accepted(first, "1", "2")
     before = copy_of(first.ledger)
-    counted = preview(first.ledger, first.accounts, None)
+    counted = preview(first.ledger, first.accounts, NOW, None)
     assert copy_of(first.ledger) == before
-    assert (counted.orders, reconciled(first, monkeypatch)) == (2, 2)
+    assert (counted.orders, reconciled(first)) == (2, 2)
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 500])
@@ -326,7 +333,7 @@ def test_rows_are_marked_once_whatever_the_size_of_a_transaction(
 ) -> None:
     monkeypatch.setattr(reconciling, "AT_ONCE", at_once)
     accepted(first, *"abcde")
-    assert reconciled(first, monkeypatch) == 5
+    assert reconciled(first) == 5
     assert set(ends(first).values()) == {("verifying", None)}
 
 

@@ -16,7 +16,7 @@ from rescind.ledger.changes.group_ends import LEASE, look, tell
 from rescind.ledger.changes.insert_claimed import insert_claimed
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.leases import acquire, release
-from rescind.ledger.changes.retries import retry
+from rescind.ledger.changes.retries import retry, retry_some
 from rescind.ledger.deliveries.group_receivers import told_of
 from rescind.ledger.reading.ended_groups import QUIET, Watched, watched_groups
 from rescind.ledger.reading.group_summary import summary_of
@@ -32,6 +32,7 @@ from tests.ledger.build import (
     BY,
     HOUR,
     NOW,
+    PLAIN,
     SECOND,
     add,
     change,
@@ -388,3 +389,18 @@ def test_a_worker_whose_lease_has_run_out_tells_nothing(engine: Engine) -> None:
     assert holding(engine, "a.example.com", now=late) == []
     assert tell(engine, "other", look(engine, ["g"], late), late)
     assert len(holding(engine, "a.example.com", now=late)) == 1
+
+
+def test_retries_of_one_group_in_one_transaction_ask_for_its_end_once(
+    engine: Engine,
+) -> None:
+    ended: dict[str, Any] = {"progress": progress(State.REJECTED), "group": "g"}
+    some = [new(f"{n}", on_group_end=URLS[0], **ended) for n in range(5)]
+    with writing(engine) as connection:
+        insert_new(connection, some, NOW)
+        before = connection.execute(select(GROUP_END)).all()
+        rows = connection.execute(select(CANCELLATION)).all()
+        done = retry_some(connection, rows, NOW, None, lambda _: PLAIN, by=BY)
+        asked = connection.execute(select(GROUP_END)).all()
+    assert len(done.opened) == 5
+    assert len(asked) == len(before) + 1

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from rescind.ledger.changes.deletion import count_ended, delete_ended
 from rescind.ledger.changes.plan_completion import complete
@@ -26,6 +26,7 @@ from rescind.ledger.reading.plans import plan_document
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from rescind.provider.outcomes import Reason
 from tests.ledger.build import BY, HOUR, NOW, PLAIN, SECOND, add, hold, row
@@ -34,6 +35,7 @@ from tests.ledger.planned import after, claimed, finish, retried
 from tests.ledger.plans import plans, statements
 from tests.ledger.recorded_plans import ended, plan_of, plan_row, told
 
+C = CANCELLATION.c
 LATER = NOW + HOUR
 NO = State.REJECTED
 
@@ -274,6 +276,37 @@ def test_a_plan_is_open_after_a_retry_at_the_moment_of_its_end(ledger_url: str) 
         verdicts = [one.document["verdict"] for one in told(engine, plan)]
         assert verdicts in ([], ["unknown"])
     engine.dispose()
+
+
+def test_an_end_holds_no_plan_while_it_waits_for_another_cancellation(
+    postgres_ledger_url: str,
+) -> None:
+    engine = open_ledger(postgres_ledger_url)
+    first = add(engine)
+    one, two = (after(engine, first, order=each) for each in "ab")
+    third = after(engine, two, order="c", only_if="any")
+    plan = plan_of(engine, one, third)
+    finish(engine, claimed(engine, first), NO, Reason.REFUSED)
+    retried(engine, first)
+    held = claimed(engine, first)
+    ending = threading.Thread(target=finish, args=(engine, held))
+    with writing(engine) as other:
+        other.execute(select(C.id).where(C.id == third).with_for_update())
+        ending.start()
+        # It reopens the first one, and waits for the lock of the third.
+        while ending.is_alive() and not _blocked(engine):
+            pass
+        mine = select(PLAN).where(PLAN.c.id == plan).with_for_update(nowait=True)
+        assert other.execute(mine).one()
+    ending.join()
+    assert {row(engine, each).state for each in (one, two)} == {State.QUEUED}
+    engine.dispose()
+
+
+def _blocked(engine: Engine) -> bool:
+    with reading(engine) as connection:
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(connection.execute(waits).scalar_one())
 
 
 def test_cancellations_without_a_plan_need_no_statement_more(engine: Engine) -> None:

@@ -22,6 +22,7 @@ from rescind.ledger.changes.waiting_insertion import (
     insert_waiting,
     lock,
 )
+from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.conditions import Predecessor, Verdict, allows, canonical, judge
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
 from rescind.ledger.progress import Claimed
@@ -425,3 +426,21 @@ def test_a_predecessor_is_kept_while_a_successor_is_open(engine: Engine) -> None
         assert count_ended(connection, LATER) == 2
         assert delete_ended(connection, [first, one], before) == 2
         assert connection.execute(select(DEPENDENCY)).all() == []
+
+
+def test_deletion_takes_no_predecessor_for_which_a_retry_begins_to_wait(
+    postgres_ledger_url: str,
+) -> None:
+    engine = open_ledger(postgres_ledger_url)
+    first = add(engine)
+    one = after(engine, first)
+    finish(engine, claimed(engine, first), State.FAILED, Reason.UNRESOLVED)
+    with writing(engine) as connection:
+        withdraw(connection, [one], NOW, by=BY)
+    was = row(engine, one)
+    with writing(engine) as retrying, writing(engine) as deleting:
+        assert retry(retrying, was, NOW, policy=PLAIN, by=BY)
+        assert delete_ended(deleting, [first], in_ms(LATER)) == 0
+    assert row(engine, one).waits_for == 1
+    assert row(engine, first).state == State.FAILED
+    engine.dispose()

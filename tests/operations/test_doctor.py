@@ -27,6 +27,7 @@ from rescind.intake.submissions import take_in
 from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State
+from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.findings import Check, Level, clock_check, redis_checks, status
 from rescind.operations.ledger_checks import ledger_checks
@@ -420,6 +421,17 @@ def test_what_waits_for_a_failed_one_is_named(engine: Engine) -> None:
     after(engine, first, order="another")
     [found] = [one for one in ledger_checks(engine, None) if one.what == "plans"]
     assert found.says.startswith(f"2 cancellations wait {why}")
+
+
+def test_what_waits_for_one_that_was_deleted_by_hand_is_named(engine: Engine) -> None:
+    first = add(engine)
+    one = after(engine, first)
+    with writing(engine) as connection:
+        gone = CANCELLATION.c.id == first
+        connection.execute(CANCELLATION.delete().where(gone))
+    [found] = [one for one in ledger_checks(engine, None) if one.what == "plans"]
+    assert "1 cancellation waits for others that are not in the ledger" in found.says
+    assert f"such as {one}: decide" in found.says
 
 
 def test_a_lane_that_stands_still_is_wrong(engine: Engine) -> None:

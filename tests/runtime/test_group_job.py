@@ -94,3 +94,15 @@ def test_a_group_that_cannot_be_read_stops_no_other_group(
     job.run()
     [held] = holding(engine, now=LATER)
     assert held.record["group"] == "b"
+
+
+def test_it_shows_after_each_group_that_it_does_not_hang(engine: Engine) -> None:
+    ended: dict[str, Any] = {
+        "on_group_end": "https://shop.example.com/",
+        "progress": progress(State.CANCELLED),
+    }
+    take_in(engine, [new(f"{n}", group=f"g{n}", **ended) for n in range(3)])
+    moved: list[int] = []
+    GroupJob(engine, lambda: LATER, lambda: moved.append(1)).run()
+    assert len(moved) == 3
+    assert len(holding(engine, now=LATER)) >= 1

@@ -19,12 +19,12 @@ from redis import Redis
 
 from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.home import Running, running
-from rescind.config.settings import Settings
+from rescind.config.settings import Settings, settings
 from rescind.ledger.storage.migrate import check
 from rescind.ledger.storage.transactions import open_ledger
 from rescind.system.embedded_redis import EmbeddedRedis, free_port
 from rescind.system.local_system import System
-from rescind.system.up import banner
+from rescind.system.up import banner, up
 
 CODE = (
     "import sys; from rescind.system.up import up;"
@@ -320,17 +320,40 @@ def test_a_postgresql_that_is_down_is_waited_for(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_is_named(
-    tmp_path: Path, name: str, value: str, says: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    says: str,
 ) -> None:
-    up = Up(tmp_path / "home", **{name: value})
+    # In this process: a process for each costs seconds, and nothing may be started.
+    for other in [one for one in os.environ if one.startswith("RESCIND_")]:
+        monkeypatch.delenv(other)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RESCIND_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(name, value)
+    settings.cache_clear()
     try:
-        up.start(door=free_port())
-        assert up.process.wait(30) == 2
-        assert says in up.said
-        assert "hush" not in up.said
-        assert "Traceback" not in up.said
+        assert up(concurrency=2, flower_port=None, api_port=free_port()) == 2
     finally:
-        end(up)
+        settings.cache_clear()
+    said = "".join(capfd.readouterr())
+    assert says in said
+    assert "hush" not in said
+    assert "Rescind is up" not in said
+
+
+def test_a_wrong_setting_ends_the_process(tmp_path: Path) -> None:
+    one = Up(tmp_path / "home", RESCIND_API_TOKENS="hush-hush")
+    try:
+        one.start(door=free_port())
+        assert one.process.wait(60) == 2
+        assert "RESCIND_API_TOKENS, number 1: must be such" in one.said
+        assert "hush" not in one.said
+        assert "Traceback" not in one.said
+    finally:
+        end(one)
 
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:

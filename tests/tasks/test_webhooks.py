@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, signals
 from celery.contrib.testing.worker import start_worker
 from sqlalchemy import select, update
 from standardwebhooks import Webhook
@@ -98,10 +98,30 @@ def consuming(running: Running, queue: str) -> Iterator[list[tuple[Any, Any]]]:
     def ended(cancellation: Any, id: str) -> None:  # noqa: A002
         got.append((id, cancellation))
 
-    with start_worker(
-        app, perform_ping_check=False, queues=[queue], shutdown_timeout=30
+    with (
+        _without_our_signals(),
+        start_worker(
+            app, perform_ping_check=False, queues=[queue], shutdown_timeout=30
+        ),
     ):
         yield got
+
+
+@contextmanager
+def _without_our_signals() -> Iterator[None]:
+    """Celery tells every app of a process that a worker starts. If another test has
+    imported our worker here, ours would take the shop's worker for its own."""
+    sent = [getattr(signals, name) for name in signals.__all__]
+    kept = [(one, one.receivers) for one in sent]
+    for one in sent:
+        one.receivers = []
+        one.sender_receivers_cache.clear()
+    try:
+        yield
+    finally:
+        for one, receivers in kept:
+            one.receivers = receivers
+            one.sender_receivers_cache.clear()
 
 
 def test_a_task_of_another_app_gets_the_record(

@@ -24,10 +24,15 @@ LEASE = "group ends"
 
 
 def look(engine: Engine, names: Sequence[str], now: datetime) -> list[Watched]:
-    """What is to be done with these watched groups, as they are at one moment."""
-    with reading(engine) as connection:
-        seen = [look_at(connection, name, now) for name in names]
+    """What is to be done with these watched groups, each as it is at one moment."""
+    seen = [_look_at(engine, name, now) for name in names]
     return [one for one in seen if one.repeated or one.summary]
+
+
+def _look_at(engine: Engine, name: str, now: datetime) -> Watched:
+    # A transaction of its own: a large group must not keep an old snapshot for others.
+    with reading(engine) as connection:
+        return look_at(connection, name, now)
 
 
 def tell(engine: Engine, holder: str, seen: Sequence[Watched], now: datetime) -> bool:

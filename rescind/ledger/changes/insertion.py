@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rescind.ledger.changes.group_end_requests import request_ends
 from rescind.ledger.changes.new_cancellation import OWN, NewCancellation, own_row
+from rescind.ledger.changes.restored_lanes import with_doubts
 from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.deliveries import store
 from rescind.ledger.deliveries.store import Ended
@@ -45,6 +46,7 @@ def insert_new(
     """
     if not new:
         return frozenset()
+    new = with_doubts(connection, new, now)
     # Sorted: two transactions that insert the same rows must not deadlock.
     dialect, known = connection.dialect.name, dict[int, dict[str, Any]]()
     ordered = sorted(new, key=lambda one: one.path)

@@ -106,7 +106,8 @@ def refusal(row: Row[Any]) -> NotWithdrawableError | None:
             " cancellation that waits to be sent can be withdrawn",
             ALREADY_ENDED,
         )
-    if was_never_sent(row.state, row.attempts) and not row.lost:
+    doubted = row.lost and not row.attempts
+    if was_never_sent(row.state, row.attempts) and not doubted:
         return None
     return NotWithdrawableError(
         f"{row.id} cannot be withdrawn: {_sent(row)}", ALREADY_SENT

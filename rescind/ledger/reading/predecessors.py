@@ -110,6 +110,25 @@ def waiting_for_failed(connection: Connection, most: int) -> dict[str, list[str]
     return found
 
 
+def waiting_for_missing(connection: Connection, most: int) -> dict[str, list[str]]:
+    """Predecessors that are not in the ledger any more, and those that wait for each:
+    up to ``most``. Reads all that wait."""
+    missing = CANCELLATION.alias("missing")
+    chosen = (
+        select(D.predecessor_id, D.successor_id)
+        .join_from(CANCELLATION, DEPENDENCY, D.successor_id == C.id)
+        .outerjoin(missing, D.predecessor_id == missing.c.id)
+        .where(C.state == State.SCHEDULED, C.waits_for > 0)
+        .where(C.finished_at.is_(None))
+        .where(missing.c.id.is_(None))
+        .limit(most)
+    )
+    found: dict[str, list[str]] = {}
+    for predecessor, successor in connection.execute(chosen):
+        found.setdefault(predecessor, []).append(successor)
+    return found
+
+
 def as_after(
     predecessors: Sequence[Predecessor], hidden: Collection[str] = ()
 ) -> list[dict[str, Any]]:

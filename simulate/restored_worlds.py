@@ -1,0 +1,22 @@
+"""In some worlds the ledger is restored from an older copy: always in the same ones."""
+
+from __future__ import annotations
+
+from random import Random
+
+from simulate.planned_entries import is_planned
+
+EACH, OF = 4, 7
+"""Worlds whose seed leaves this rest. No seed that once found a fault does: its world
+stays as it was. In these worlds nothing is withdrawn, and nothing waits for others:
+producers would have to repeat what they decided since the copy."""
+
+
+def is_restored(seed: int) -> bool:
+    return seed % OF == EACH and not is_planned(seed)
+
+
+def moments(seed: int, span: float) -> tuple[float, float]:
+    """When the copy is made, and how many seconds later it is put back."""
+    random = Random(f"restore {seed}")  # noqa: S311  (a world, not a secret)
+    return random.uniform(0, span), random.choice((1.0, 5.0, 20.0, 60.0, 3600.0))
