@@ -23,6 +23,7 @@ from tests.cli.test_cli_support import Home, make_home
 from tests.interrupts import interruptible
 from tests.later_program import LaterProgram
 from tests.ledger.build import NOW
+from tests.own_logs import own_logs
 from tests.postgres import Databases, postgres_server
 from tests.statement_cache import shared_statements
 from tests.valkey import free_port, valkey_server
@@ -99,6 +100,12 @@ def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job of the sweep finishes in one turn, however slow the machine is."""
     for job in (retention, search_job, group_job):
         monkeypatch.setattr(job, "BUDGET_SECONDS", 600.0)
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    with own_logs():
+        yield
 
 
 @pytest.fixture

@@ -79,7 +79,8 @@ def _log_to_standard_error() -> None:
     except SettingsError:
         # The command itself tells the fault.
         style = "auto"
-    set_up(logging.WARNING, style)
+    # Not cached: a command logs little, and one process may run several.
+    set_up(logging.WARNING, style, cached=False)
 
 
 app.command()(init)

@@ -25,11 +25,14 @@ def named(ids: Sequence[str]) -> dict[str, Any]:
     return {"cancellations": list(ids[:MOST_NAMED]), "of": len(ids)}
 
 
-def set_up(level: int = logging.INFO, style: str = "auto") -> None:
+def set_up(
+    level: int = logging.INFO, style: str = "auto", *, cached: bool = True
+) -> None:
     """Send our events, and Celery's, to standard error.
 
     ``style`` is ``console``, ``logfmt``, ``json`` or ``auto``, which is ``console`` on
-    a terminal and otherwise ``logfmt``.
+    a terminal and otherwise ``logfmt``. ``cached``: each logger keeps what was set up
+    at its first event, which makes later ones cheaper.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -46,7 +49,7 @@ def set_up(level: int = logging.INFO, style: str = "auto") -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=cached,
     )
     handler = logging.StreamHandler()
     handler.setFormatter(

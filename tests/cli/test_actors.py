@@ -92,17 +92,8 @@ ACTS: dict[str, tuple[Callable[[Home, Engine], None], Sequence[str]]] = {
 """What each command that changes the ledger needs, and its arguments."""
 NOBODY_ANSWERS = {"webhooks test"}
 READ = {
-    *(
-        "actions",
-        "capacity",
-        "doctor",
-        "env",
-        "lanes",
-        "list",
-        "show",
-        "webhooks secret",
-        "words",
-    ),
+    *("actions", "capacity", "doctor", "env", "lanes", "list", "show"),
+    *("webhooks secret", "words"),
     *("schedule check", "schedule list", "schedule runs"),
     *("groups", "plan check", "plan list", "plan show"),
 }
