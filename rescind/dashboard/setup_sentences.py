@@ -102,6 +102,9 @@ UNREACHABLE = (
     N_("the ledger %(place)s has no tables yet: run `rescind migrate`"),
     N_("%(place)s is not a ledger: %(why)s; check RESCIND_DATABASE_URL"),
     N_("the ledger %(place)s is locked by another program: %(why)s"),
+    N_("the ledger %(place)s refuses: %(why)s; %(advice_said)s"),
+    N_("its role lacks a right, which its administrator can grant"),
+    N_("the schema in its role's search_path does not exist, or is not named"),
     N_("the ledger %(place)s cannot be reached: %(why_said)s"),
     N_("no connection"),
 )

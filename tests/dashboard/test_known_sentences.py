@@ -67,6 +67,7 @@ NOT_SHOWN = {
     # Words of libraries, and names.
     *("connection to server", "not authorized", "unable to open", "not a database"),
     *("no such table", "disk is full", "No space left", "Value error, "),
+    "Multiple connection attempts failed",
     *("rescind schedule", "cron Q7 Q7", "Token Q7"),
     # These are for the command line alone.
     "Q7 holds secrets and can be read by others: run `chmod 600 Q7`",
