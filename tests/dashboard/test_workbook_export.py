@@ -111,6 +111,11 @@ def test_any_text_may_be_the_name_of_a_sheet(title: str) -> None:
     assert len(load_workbook(file).sheetnames[0]) <= LONGEST_TITLE
 
 
+def in_lines(text: str) -> str:
+    """Some versions of Python read and write each end of a line as a line feed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 @settings(max_examples=30)
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_every_text_is_a_text_and_survives(given_texts: list[str]) -> None:
@@ -119,7 +124,7 @@ def test_every_text_is_a_text_and_survives(given_texts: list[str]) -> None:
         for cell, text in zip(row, given_texts, strict=False):
             kept = NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)[:LONGEST]
             assert cell.data_type in ("s", "n", "inlineStr")
-            assert (cell.value or "") == kept.replace("\r\n", "\n").replace("\r", "\n")
+            assert in_lines(cell.value or "") == in_lines(kept)
 
 
 def test_too_many_rows_are_refused_and_leave_no_file(

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc"
 
 
 def healthy(*words: str, **variables: str) -> bool:
-    env = {"PATH": os.environ["PATH"], **variables}
+    # As in the image, the Python with Rescind is the first one.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {"PATH": path, **variables}
     ended = subprocess.run(
         [HEALTHY, *words], env=env, capture_output=True, text=True, check=False
     )

@@ -106,6 +106,18 @@ def test_work_goes_on_after_the_master_was_lost_and_after_it_was_demoted(
         assert secret not in "\n".join(on_sentinels.said)
 
 
+def test_a_worker_goes_on_while_the_master_is_full(
+    on_sentinels: Running, servers: SentinelServers, producer: Celery
+) -> None:
+    with servers.client() as master:
+        master.config_set("maxmemory", 1)
+        try:
+            until(lambda: "Redis is full" in "\n".join(on_sentinels.said), "a word")
+        finally:
+            master.config_set("maxmemory", 0)
+    cancels(on_sentinels, producer)
+
+
 def writes(client: Redis) -> bool:
     with suppress(RedisError):
         return bool(client.set("it", "still works"))

@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.create_table(
         "postponed_judgement",
         sa.Column("cancellation_id", NAME, primary_key=True),
-        sa.Column("concerned", sa.Text(), primary_key=True),
+        sa.Column("concerned", NAME, primary_key=True),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(CONCERNED, name="ck_concerned"),
         sqlite_with_rowid=False,
