@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
+from rescind.api.api_context import ApiContext
 from rescind.ledger.storage import schema_versions
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
@@ -38,6 +39,8 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
+SHOW_LIFE = ApiContext.show_life
+"""See ``_silent_servers``."""
 SLOWEST = (
     "tests/system/test_up",
     "tests/deployment/test_services",
@@ -92,6 +95,14 @@ def _interruptible() -> Iterator[None]:
 def _shared_statements() -> Iterator[None]:
     """The engines of all tests compile each statement once."""
     with shared_statements():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _silent_servers() -> Iterator[None]:
+    """An API in the process of the tests would log into the logs of other tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ApiContext, "show_life", lambda _: None)
         yield
 
 
