@@ -57,7 +57,7 @@ def of_ledger(
         lanes = _lanes(connection, states, events, accounts, now)
         delivering = deliveries(connection)
         runs = latest_runs(connection)
-        # Without the accounts file, nobody knows what the rates allow.
+        # The rates stand in the accounts file.
         workable = (
             None
             if accounts is None

@@ -54,7 +54,7 @@ class Shop:
         return world.results.each(one, events)
 
     def _cancel(self, _world: World, order: str) -> Event:
-        # A second cancel is refused: whoever believes that says what is not true.
+        # A second cancel is refused. To report that refusal would be untrue.
         if order in self.refused or order in self.cancelled:
             return REFUSED
         self.cancelled.add(order)
