@@ -199,13 +199,16 @@ class Conductor:
             client.flushall()
         self.send_lost_again()
 
-    def send_lost_again(self) -> None:
-        """Make the producers send each message again that may be lost."""
+    def send_lost_again(self) -> int:
+        """Make the producers send each message again that may be lost; return how many
+        there were."""
         # A producer keeps each message until the ledger shows its cancellations.
-        known = self.watcher.known()
+        known, number = self.watcher.known(), 0
         for producer in self.producers:
             missing = [m for m in producer.outbox() if not _all_known(m, known)]
             self.log.resubmitted += producer.send_again(missing)
+            number += len(missing)
+        return number
 
     def _second_beat(self, seconds: float) -> None:
         end = self.system.start_beat(2)

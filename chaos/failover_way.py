@@ -15,6 +15,9 @@ from chaos.scales import Scale
 from chaos.way import Means, Way
 
 LOST, DEMOTED, LOOKED = "lose master", "demote master", "look for lost messages"
+LOOKS, LOOK_SECONDS = 12, 5.0
+"""How often the producers look at the end, until the ledger shows all that they sent,
+and how long they wait between two looks."""
 AWAY_SECONDS = 4.0
 """How long a lost master stays away after the failover."""
 
@@ -42,7 +45,7 @@ class FailoverWay(Way):
         return [
             PlannedFault(0.06 * at, LOST, AWAY_SECONDS),
             PlannedFault(0.5 * at, DEMOTED),
-            # A slow machine may see a failover that nobody planned.
+            # A slow machine may see a failover that nobody planned, also later.
             PlannedFault(at, LOOKED),
         ]
 
@@ -59,7 +62,13 @@ class FailoverWay(Way):
             _servers(means).settle()
             means.send_lost_again()
 
-        return {LOST: lose, DEMOTED: demote, LOOKED: lambda _: means.send_lost_again()}
+        def look(_fault: PlannedFault) -> None:
+            for _ in range(LOOKS):
+                if not means.send_lost_again():
+                    return
+                time.sleep(LOOK_SECONDS)
+
+        return {LOST: lose, DEMOTED: demote, LOOKED: look}
 
 
 def _servers(means: Means) -> ReplicatedRedis:

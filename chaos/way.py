@@ -31,8 +31,9 @@ class Means:
 
     system: SystemUnderTest
     outages: Outages
-    send_lost_again: Callable[[], None]
-    """Makes the producers send those messages again that the ledger does not show."""
+    send_lost_again: Callable[[], int]
+    """Makes the producers send those messages again that the ledger does not show, and
+    returns how many there were."""
 
 
 class Way:
