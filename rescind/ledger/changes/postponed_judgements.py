@@ -39,8 +39,8 @@ def _following(
     taken: Sequence[tuple[str, bool]],
     now: datetime,
 ) -> Following:
+    if concerned is Concerned.ITSELF:
+        return successors.begin(connection, [one for one, _ in taken], now)
     # Those that began again have told their successors so, and will end again.
     ended = [one for one, has_ended in taken if has_ended]
-    if concerned is Concerned.ITSELF:
-        return successors.begin(connection, ended, now)
     return successors.follow(connection, ended, now)
