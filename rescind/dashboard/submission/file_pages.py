@@ -106,7 +106,7 @@ def preview(
         "preview.html",
         id=id,
         kept=kept,
-        warned=sum(one.verdict is Verdict.NEW and bool(one.why) for one in judged),
+        warned=sum(one.begins_at_once for one in judged),
         **_table([as_result(one) for one in judged], show, after),
     )
 
