@@ -8,13 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
-from rescind.dashboard.advice import advice, headline
+from rescind.dashboard.advice import headline
 from rescind.dashboard.bulk.order_actions import actions_on
 from rescind.dashboard.bulk.retry_action import refuses_again
 from rescind.dashboard.formatting import actor
 from rescind.dashboard.known_sentences import known
-from rescind.dashboard.list_pages import is_ours
 from rescind.dashboard.order_neighbours import read_neighbours
+from rescind.dashboard.own_words import advice_on
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -110,9 +110,8 @@ def _content(
         "record": record,
         "story": story(steps),
         "headline": headline(reason, attempts, _last_detail(steps)),
-        "ours": is_ours(record),
         "refused_again": refuses_again(record["state"]),
-        "advice": advice(record["provider"], record["state"], reason, attempts),
+        "advice": advice_on(record),
         "told": bool(row.callback_url or row.callback_task),
     }
 
