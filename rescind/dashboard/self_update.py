@@ -7,6 +7,7 @@ is empty: nothing is replaced under the reader's hands, and little is sent.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,6 +27,11 @@ class SelfUpdate:
 
     seconds: int
     mark: str
+
+    @property
+    def headers(self) -> str:
+        """The headers with which the page asks for itself, for htmx."""
+        return json.dumps({HEADER: self.mark})
 
 
 def self_update(changed: object, now: datetime, *shown: object) -> SelfUpdate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import Engine
@@ -24,7 +25,7 @@ def every(page: str) -> int | None:
 
 
 def mark(page: str) -> str:
-    (found,) = re.findall(r'"X-Shown": "(\w+)"', page)
+    (found,) = re.findall(r'"x-shown": "(\w+)"', unescape(page))
     return str(found)
 
 
