@@ -29,6 +29,11 @@ class SelfUpdate:
     mark: str
 
     @property
+    def trigger(self) -> str:
+        """When the page asks for itself, for htmx."""
+        return f"every {self.seconds}s"
+
+    @property
     def headers(self) -> str:
         """The headers with which the page asks for itself, for htmx."""
         return json.dumps({HEADER: self.mark})
