@@ -43,6 +43,14 @@
   scroll();
   setInterval(grow, 1000);
   document.body.addEventListener("htmx:load", (event) => { localise(event.detail.elt); grow(); });
+  // What the reader has unfolded stays so when a page updates itself.
+  let unfolded = [];
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...event.detail.target.querySelectorAll("details[open][id]")].map((one) => one.id);
+  });
+  document.body.addEventListener("htmx:afterSettle", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  });
 
   // A menu closes when its reader goes elsewhere.
   const close = (except) => {
