@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
+from rescind.ledger.changes.deletion import count_overdue
 from rescind.ledger.changes.lane_states import LaneState, all_lanes
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import Backlog, backlogs
@@ -40,6 +41,8 @@ COUNTED_IN_ALL = 50_000
 """About so many rows of the backlogs are counted, over all lanes..."""
 COUNTED = (100, 10_000)
 """... but at least and at most so many of one state of a lane."""
+OVERDUE = timedelta(days=1)
+"""So much later than ``RESCIND_RETENTION`` says, a cancellation is overdue."""
 RUN_STATES = ("failed", "held", "running", "submitted")
 QUEUES = (INTAKE, SWEEPS, WEBHOOKS, SCHEDULES, *(p.name for p in PROVIDERS))
 PRIORITIES = ("", *(f"\x06\x16{step}" for step in (3, 6, 9)))
@@ -47,7 +50,10 @@ PRIORITIES = ("", *(f"\x06\x16{step}" for step in (3, 6, 9)))
 
 
 def of_ledger(
-    engine: Engine, now: datetime, accounts: Accounts | None = None
+    engine: Engine,
+    now: datetime,
+    accounts: Accounts | None = None,
+    retention: timedelta | None = None,
 ) -> Iterator[Measured]:
     """All metrics of the ledger; raises ``LedgerUnreachableError``."""
     with reading(engine) as connection:
@@ -57,6 +63,11 @@ def of_ledger(
         lanes = _lanes(connection, states, events, accounts, now)
         delivering = deliveries(connection)
         runs = latest_runs(connection)
+        overdue = (
+            None
+            if retention is None
+            else count_overdue(connection, now - retention - OVERDUE)
+        )
         # The rates stand in the accounts file.
         workable = (
             None
@@ -68,6 +79,8 @@ def of_ledger(
     yield from of_lanes(lanes, now)
     if workable is not None:
         yield "rescind_workable_backlog", (), workable
+    if overdue is not None:
+        yield "rescind_retention_overdue", (), overdue
     yield from of_webhooks(events, delivering)
     yield from _runs(runs)
 
