@@ -19,9 +19,10 @@ from rescind.ledger.changes.lane_states import LaneState, all_lanes
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import Backlog, backlogs
 from rescind.ledger.reading.counter_totals import (
-    Total,
+    LaneTotal,
     call_totals,
     event_totals,
+    lane_totals,
     lanes_with_outcomes,
 )
 from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
@@ -60,7 +61,7 @@ def of_ledger(
         events = event_totals(connection)
         calls = call_totals(connection)
         states = all_lanes(connection)
-        lanes = _lanes(connection, states, events, accounts, now)
+        lanes = _lanes(connection, states, accounts, now)
         delivering = deliveries(connection)
         runs = latest_runs(connection)
         overdue = (
@@ -96,12 +97,11 @@ class _Counted:
 def _lanes(
     connection: Connection,
     states: Mapping[Lane, LaneState],
-    events: Iterable[Total],
     accounts: Accounts | None,
     now: datetime,
 ) -> list[LaneNow]:
     """Every lane of the ledger and the accounts file, sorted."""
-    counted = _by_lane(events)
+    counted = _by_lane(lane_totals(connection))
     stalled = stalled_lanes(connection)
     recent = lanes_with_outcomes(connection, now - RECENT)
     work = backlogs(connection, now, _most(counted))
@@ -121,17 +121,16 @@ def _lanes(
     ]
 
 
-def _by_lane(events: Iterable[Total]) -> dict[Lane, _Counted]:
+def _by_lane(totals: Iterable[LaneTotal]) -> dict[Lane, _Counted]:
     """The open cancellations of each lane, which are those accepted less those ended,
     and the ended ones by state."""
     signs = {counters.ACCEPTED: 1, counters.RETRY: 1, counters.OUTCOME: -1}
     opened = Counter[Lane]()
     ended: defaultdict[Lane, Counter[str]] = defaultdict(Counter)
-    for one in events:
-        lane = (one.provider, one.account)
-        opened[lane] += signs.get(one.metric, 0) * one.count
+    for one in totals:
+        opened[one.lane] += signs[one.metric] * one.count
         if one.metric == counters.OUTCOME:
-            ended[lane][one.first] += one.count
+            ended[one.lane][one.first] += one.count
     return {lane: _Counted(opened[lane], ended[lane]) for lane in opened}
 
 
