@@ -100,8 +100,8 @@ def picture(source: Path, target: Path, pixels: int) -> None:
     )
     smaller = shutil.which("pngquant")
     if smaller:
-        options = ("--force", "--output", str(target), "32", str(target))
-        subprocess.run([smaller, *options], check=True)
+        name = str(target)
+        subprocess.run([smaller, "--force", "--output", name, "32", name], check=True)
 
 
 if __name__ == "__main__":
