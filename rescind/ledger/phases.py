@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rescind.ledger.progress import Claimed, Progress
+from rescind.ledger.progress import NOT_DUE, Claimed, Progress
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Finding, Reason
 from rescind.provider.policy import Policy
@@ -48,6 +48,8 @@ def send_later(
 ) -> Progress:
     if known.past_deadline(now):
         return deadline_came(was, policy, now)
+    if known.waits:
+        return replace(was, state=State.SCHEDULED, due_at=NOT_DUE)
     if now >= known.opened_at + policy.give_up_after:
         if may_take_effect(was, policy, now):
             return begin_verifying(replace(was, lost=True), policy, now)

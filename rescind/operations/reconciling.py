@@ -36,7 +36,7 @@ from rescind.ledger.storage.tables import CANCELLATION, LANE, LISTED, LOOKED_AT
 from rescind.provider.policy import Policy
 
 C = CANCELLATION.c
-BECOME_VERIFYING = {State.QUEUED, State.SENDING}
+BECOME_VERIFYING = {State.SCHEDULED, State.QUEUED, State.SENDING}
 Lane = tuple[str, str]
 MARKED = (*sorted({*OPEN} - BECOME_VERIFYING), *sorted(BECOME_VERIFYING))
 """The states whose rows are marked, in this order: a queued row becomes verifying, and

@@ -266,3 +266,21 @@ def test_two_sweeps_judge_each_once(
     with reading(engine) as connection:
         assert connection.execute(select(POSTPONED)).all() == []
     engine.dispose()
+
+
+def test_a_retry_before_a_postponed_judgement_leaves_it_to_that(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One waits for two. The end of one of these is not wanted, and is judged later;
+    the other one is retried before that."""
+    monkeypatch.setattr(postponement, "MOST_JUDGED", 1)
+    others, retried_one, refused = (add(engine, order=name) for name in "abc")
+    after(engine, others, order="others")
+    waiting = after(engine, retried_one, refused, order="waiting")
+    held = {one.id: one for one in hold(engine)}
+    finish(engine, held[retried_one], State.FAILED, Reason.UNRESOLVED)
+    finish(engine, [held[others], held[refused]], NO, Reason.REFUSED)
+    assert row(engine, waiting).state == "scheduled"
+    assert retried(engine, retried_one, NOW)
+    _judge_all(engine)
+    assert row(engine, waiting).state == "withdrawn"

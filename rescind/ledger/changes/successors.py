@@ -171,11 +171,11 @@ def _judge(
     if verdict is Verdict.WANTED:
         following.released.append(row)
         return
-    if keeping != row.waits_for:
-        following.waits_for.setdefault(keeping, []).append(row.id)
     if verdict is Verdict.NOT_WANTED:
         its = following.not_wanted.setdefault((row.provider, row.account), [])
         its.append(_ended(row, why_not_wanted(known), now))
+    elif keeping != row.waits_for:
+        following.waits_for.setdefault(keeping, []).append(row.id)
 
 
 def _ended(row: Row[Any], why: str, now: datetime) -> Change:
