@@ -18,6 +18,7 @@ from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.reason_phrases import because, outcome
 from rescind.dashboard.static_files import version
+from rescind.dashboard.submission.verdict_words import verdict_words
 from rescind.ledger.states import RETRYABLE
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -64,6 +65,7 @@ templates.globals |= {
     "language": translation.language,
     "list_path": list_path,
     "retryable": RETRYABLE,
+    "verdict_words": verdict_words,
 }
 
 
