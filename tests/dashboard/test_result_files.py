@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from rescind.dashboard.submission.file_columns import cells_of
 from rescind.dashboard.submission.result_files import header_of, result_csv, result_rows
 from rescind.dashboard.translation import speak
 from rescind.dashboard.workbook_writer import workbook
 from rescind.intake.files.file_reading import parse
+from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.transactions import writing
 from tests.dashboard.stage import PANEL, Visitor, take_in
 from tests.dashboard.test_submit_file import HEAD, id_of, previewed, verdicts
 from tests.dashboard.test_submit_one import rows
@@ -122,6 +126,76 @@ def test_a_preview_offers_the_wrong_rows_as_a_file_with_all_their_columns(
     assert wrong["Why"]
     assert (conflict["Order"], conflict["Result"]) == ("ord_2", "its key is in use")
     assert verdicts(clerk.get(previewed(clerk, clerk.get(f"{where}.csv").content)).text)
+
+
+def submitted(who: Visitor, content: str) -> str:
+    """The address of the result of a file that was submitted."""
+    done = who.send("/desk/submit/file/now", id=id_of(previewed(who, content)))
+    return str(done.headers["location"])
+
+
+def reject(ledger: Engine, order: str) -> None:
+    """End the cancellation of this order as rejected, because it was not found."""
+    with writing(ledger) as connection:
+        (one,) = [row for row in rows(ledger) if row.order_id == order]
+        connection.execute(
+            update(CANCELLATION)
+            .where(CANCELLATION.c.id == one.id)
+            .values(
+                state="rejected",
+                reason="not_found",
+                finished_at=one.created_at,
+                due_at=None,
+            )
+        )
+
+
+def test_a_result_has_the_states_of_the_moment_at_which_it_is_read(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    where = submitted(clerk, HEAD + "notpanel,ord_1,,\nnotpanel,ord_2,,\n")
+    before = cells(clerk.get(f"{where}.csv").content)
+    assert [row["State"] for row in before] == ["queued", "queued"]
+    reject(ledger, "ord_2")
+    after = cells(clerk.get(f"{where}.csv").content)
+    assert [row["State"] for row in after] == ["queued", "rejected"]
+    assert after[1]["Why"] == "the provider does not know the order"
+    page = clerk.get(where).text
+    assert re.findall(r'class="chip (\w+)".*<b>1</b></a>', page)
+    body = page.partition("<tbody>")[2]
+    assert re.findall(r'class="chip (queued|rejected)"', body) == ["queued", "rejected"]
+
+
+def listed(page: str) -> set[str]:
+    return set(re.findall(r'class="order"[^>]*><bdi>([^<]*)', page))
+
+
+def test_a_result_leads_to_the_list_of_what_the_file_submitted(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    take_in(ledger, PANEL, "ord_9")
+    mine, other = HEAD + "notpanel,ord_1,,\nnotpanel,ord_9,,\n", "notpanel,ord_3,,\n"
+    page = clerk.get(submitted(clerk, mine)).text
+    submitted(clerk, HEAD + other)
+    (path,) = re.findall(r'href="([^"]+)">The list of what this file submitted', page)
+    assert listed(clerk.get(unescape(path)).text) == {"ord_1"}
+    by_state = re.findall(r'href="(/desk/cancellations\?state=[^"]+)"', page)
+    assert [listed(clerk.get(unescape(one)).text) for one in by_state] == [{"ord_1"}]
+
+
+def test_a_result_leads_to_the_group_that_all_its_orders_have(clerk: Visitor) -> None:
+    head, one = "provider,order,group\n", "notpanel,ord_1,june\n"
+    page = clerk.get(submitted(clerk, head + one)).text
+    assert '<a href="/desk/group?name=june">' in page
+    two = "notpanel,ord_2,june\nnotpanel,ord_3,july\n"
+    assert "/desk/group?" not in clerk.get(submitted(clerk, head + two)).text
+
+
+def test_a_result_without_wrong_rows_speaks_of_none(clerk: Visitor) -> None:
+    page = clerk.get(submitted(clerk, HEAD + "notpanel,ord_1,,\n")).text
+    assert "1 order was submitted" in page
+    for words in ("not submitted", "known already", "repeated"):
+        assert words not in page
 
 
 def test_a_preview_without_wrong_rows_offers_no_such_file(clerk: Visitor) -> None:

@@ -7,10 +7,11 @@ those of personal data: it is made for the session that uploaded them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rescind.dashboard.csv_export import cell
 from rescind.intake.files.columns import Cancellations
+from rescind.intake.files.file_rows import FileError
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value
 from rescind.provider.text import plain_text
@@ -41,19 +42,24 @@ def _object(provider: str, field: str, value: object) -> dict[str, str]:
             f"{OBJECTS[field]}.{name}": _value(provider, field, str(name), one)
             for name, one in value.items()
         }
-        if not value or _read(provider, field, named) == value:
+        if all(_read(provider, field, one) == value for one in _written(named)):
             return named
     return {field: _json(value)}
 
 
+def _written(named: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The cells as a workbook and as a CSV file have them."""
+    yield dict(named)
+    yield {name: cell(text) for name, text in named.items()}
+
+
 def _read(provider: str, field: str, named: Mapping[str, str]) -> object:
-    """What intake reads from these columns of a CSV file."""
-    cells = {"provider": provider, **{name: cell(v) for name, v in named.items()}}
-    columns = Cancellations()
+    """What intake reads from these columns; nothing if they cannot be columns."""
+    cells, columns = {"provider": provider, "order": "x", **named}, Cancellations()
     try:
-        header = columns.header([*cells, "order"], "")
-        return columns.entry(header, [*cells.values(), "x"]).get(field)
-    except (RowError, ValueError):
+        header = columns.header([*cells], "")
+        return columns.entry(header, [*cells.values()]).get(field, {})
+    except (RowError, FileError):
         return None
 
 

@@ -29,6 +29,7 @@ from rescind.dashboard.submission.file_submission import (
 from rescind.dashboard.submission.file_verdicts import Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.local_times import zone_named
+from rescind.dashboard.submission.present_states import present
 from rescind.dashboard.submission.result_files import (
     NOT_SUBMITTED,
     kept_result,
@@ -162,11 +163,14 @@ def result(
     show: str = "",
     after: int = 0,
 ) -> Response:
+    """What became of each row, with the state that its cancellation has now."""
     kept = kept_result(dashboard, who, id)
+    found = present(dashboard.engine, kept["results"])
     return page(
         request,
         "submitted.html",
         id=id,
         kept=kept,
-        **_table(kept["results"], show, after),
+        present=found,
+        **_table(found.results, show, after),
     )

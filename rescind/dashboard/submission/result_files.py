@@ -26,6 +26,7 @@ from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.file_submission import Result, as_result, with_cells
 from rescind.dashboard.submission.file_verdicts import Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
+from rescind.dashboard.submission.present_states import present
 from rescind.dashboard.submission.row_fields import LABELS, NAMED
 from rescind.dashboard.submission.verdict_words import verdict_words
 from rescind.dashboard.translation import _
@@ -68,7 +69,8 @@ def result_file(
     id: str,  # noqa: A002
 ) -> Response:
     """Every row, with the state that its cancellation has now."""
-    results = kept_result(dashboard, who, id)["results"]
+    kept = kept_result(dashboard, who, id)["results"]
+    results = present(dashboard.engine, kept).results
     return _as_file(request, results, "rescind-result")
 
 
@@ -109,7 +111,7 @@ def result_rows(results: Sequence[Result], before: bool = False) -> Iterator[lis
     for one in results:
         said = {
             "verdict": verdict_words(one["verdict"], before),
-            "why": known(one["why"]),
+            "why": known(one["why"]) or one.get("ended", ""),
             "state": plain(one["state"]) if one["state"] else "",
         }
         whole = {**one, **one["cells"], **said}
