@@ -59,6 +59,7 @@ templates.globals |= {
     "age": formatting.age,
     "because": because,
     "outcome": outcome,
+    "date_of": formatting.date_of,
     "number_of": formatting.number_of,
     "units": formatting.units,
     "static_version": version(),

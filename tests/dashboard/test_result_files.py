@@ -100,6 +100,17 @@ def test_a_corrected_result_is_submitted(
     assert {row.order_id for row in rows(ledger)} == {"ord_1", "ord_2"}
 
 
+def test_a_turkish_result_has_the_words_and_the_separator_of_turkish(
+    clerk: Visitor,
+) -> None:
+    clerk.session.headers["accept-language"] = "tr"
+    where = submitted(clerk, HEAD + "notpanel,ord_1,,\nnobody,ord_2,,\n")
+    text = clerk.get(f"{where}.csv").content.decode("utf-8-sig")
+    first, second = csv.DictReader(io.StringIO(text), delimiter=";")
+    assert (first["Sonuç"], first["Durum"]) == ("kabul edildi", "sırada")
+    assert second["Sonuç"] == "hatalı"
+
+
 def test_a_file_without_results_is_not_said_to_have_some(clerk: Visitor) -> None:
     shown = clerk.get(previewed(clerk, HEAD + "notpanel,ord_1,,\n")).text
     assert "They are not read." not in shown

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row
 
+from rescind.browse.browse_ranges import time_of_id
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.submission.file_submission import Result
@@ -43,7 +44,8 @@ class Present:
         """The address of the list of the submitted ones; ``None`` if there is none."""
         if not self.submitted:
             return None
-        times = [row.created_at for row in self.submitted]
+        # The list compares the times in the ids.
+        times = [time_of_id(row.id) or row.created_at for row in self.submitted]
         # The list ends before ``until``.
         period = {"since": stamp(min(times)), "until": stamp(max(times) + 1)}
         known = {name: str(text) for name, text in period.items()}

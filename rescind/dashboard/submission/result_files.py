@@ -84,7 +84,7 @@ def _as_file(
         text, media = result_csv(results, before), "text/csv; charset=utf-8"
         return Response(text, media_type=media, headers=headers)
     table = [header_of(results), *result_rows(results, before)]
-    file = workbook(table[0], table[1:], _("Result"))
+    file = workbook(table[0], table[1:], _("Result"), to_fill_in=True)
     return StreamingResponse(chunks(file), media_type=TYPE, headers=headers)
 
 
