@@ -40,7 +40,15 @@ NOTICES = {
     "released": N_("It is released: it is sent, whatever becomes of the others."),
     "skipped": N_("It is skipped: nothing is sent to the provider."),
     "accepted": N_("It was accepted: its next steps appear below."),
+    "accepted-respelled": N_(
+        "It was accepted: its next steps appear below. The order is sent as it stands"
+        " above, which is another spelling of what was typed."
+    ),
     "known": N_("It was submitted before: this changed nothing."),
+    "known-respelled": N_(
+        "It was submitted before: this changed nothing. The order stands above in"
+        " another spelling than it was typed."
+    ),
 }
 
 router = APIRouter(route_class=DashboardRoute)

@@ -131,6 +131,28 @@ def test_a_form_and_a_file_are_submitted_from_the_page(
     assert one.order_id == "ord_1"
 
 
+def test_back_shows_the_fields_of_the_account_that_the_list_names(
+    site: Served, chromium: Browser, valkey_url: str
+) -> None:
+    site.context.redis = redis_client(valkey_url)
+    with opened(chromium, base_url=site.base) as page:
+        enter(page, CLERK)
+        page.goto("/desk/submit")
+        named = page.get_by_label("Provider and account")
+        assert named.input_value() == "akinon/shop"
+        named.select_option("ithink/default")
+        page.locator("input[name=fields_of][value='ithink/default']").wait_for(
+            state="attached"
+        )
+        page.get_by_label("Order", exact=True).fill("86210010463")
+        page.get_by_role("button", name="Submit this order").click()
+        page.get_by_text("It was accepted").wait_for()
+        page.go_back()
+        page.get_by_role("button", name="Submit this order").wait_for()
+        fields = page.locator("input[name=fields_of]")
+        assert named.input_value() == fields.input_value() == "ithink/default"
+
+
 def test_forty_busy_lanes_fit_on_a_laptops_screen(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.route("**/desk/events", lambda route: route.fulfill(status=204))

@@ -94,8 +94,8 @@ def _in_turkish() -> Iterator[None]:
                 " changed"
             ),
             (
-                "daha önce başka değerlerle gönderilmişti (Grup, Ek bilgiler): hiçbir şey"
-                " değiştirilmedi"
+                "daha önce başka değerlerle gönderilmişti (Grup, Ek bilgiler):"
+                " hiçbir şey değiştirilmedi"
             ),
         ),
         ("base_url is required", "base_url zorunludur"),

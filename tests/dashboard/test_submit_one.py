@@ -213,6 +213,25 @@ def test_an_account_that_is_gone_is_never_replaced_by_another(
     assert rows(ledger) == []
 
 
+def test_the_fields_of_one_account_never_submit_to_another(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    mixed = {"lane": "ithink/default", "fields_of": "akinon/shop", "order": "17"}
+    shown = clerk.send("/desk/submit/one", **mixed)
+    assert shown.status_code == 422
+    assert "were those of akinon/shop" in (beside(shown.text, "lane") or "")
+    assert "<option selected>ithink/default" in shown.text
+    assert 'name="fields_of" value="ithink/default"' in shown.text
+    assert 'value="17"' in shown.text
+    assert rows(ledger) == []
+
+
+def test_without_scripts_the_fields_follow_the_list(clerk: Visitor) -> None:
+    mixed = {"lane": "ithink/default", "fields_of": "akinon/shop", "choose": "yes"}
+    led = clerk.send("/desk/submit/one", **mixed).headers["location"]
+    assert 'name="fields_of" value="ithink/default"' in clerk.get(led).text
+
+
 @pytest.mark.parametrize("who", ["operator", "reader"])
 def test_only_a_token_with_the_scope_submits(
     request: pytest.FixtureRequest, ledger: Engine, who: str

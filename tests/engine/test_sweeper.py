@@ -151,6 +151,20 @@ def test_while_another_sweep_moves_orders_this_one_only_finds_due_lanes(
     assert row(engine, one).state == State.EXPIRED
 
 
+def test_a_worker_that_dies_in_its_sweep_holds_up_others_for_three_seconds(
+    engine: Engine, accounts: Accounts
+) -> None:
+    one = add(engine, lane=KNOWN, cancel_before=NOW)
+    lease = sweeper.LEASE, "a dead worker", sweeper.LEASE_SECONDS
+    with writing(engine) as connection:
+        assert acquire(connection, *lease, NOW)
+    for seconds in (0, 1, 2):
+        swept(engine, accounts, NOW + timedelta(seconds=seconds))
+        assert row(engine, one).state == State.QUEUED
+    swept(engine, accounts, NOW + timedelta(seconds=3))
+    assert row(engine, one).state == State.EXPIRED
+
+
 def test_a_sweep_that_fails_gives_its_lease_back(
     engine: Engine, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,12 +26,11 @@ from rescind.dashboard.submission.file_submission import (
     as_result,
     submit_rows,
 )
-from rescind.dashboard.submission.file_verdicts import Verdict, judge
+from rescind.dashboard.submission.file_verdicts import FAULTY, Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.local_times import zone_named
 from rescind.dashboard.submission.present_states import present
 from rescind.dashboard.submission.result_files import (
-    NOT_SUBMITTED,
     kept_result,
     preview_gone,
     rows_of_preview,
@@ -111,8 +110,8 @@ def preview(
         "preview.html",
         id=id,
         kept=kept,
-        warned=sum(one.verdict is Verdict.NEW and bool(one.why) for one in judged),
-        wrong=sum(one.verdict in NOT_SUBMITTED for one in judged),
+        warned=sum(one.begins_at_once for one in judged),
+        wrong=sum(one.verdict in FAULTY for one in judged),
         **_table([as_result(one) for one in judged], show, after),
     )
 

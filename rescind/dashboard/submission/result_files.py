@@ -24,7 +24,7 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.file_submission import Result, as_result, with_cells
-from rescind.dashboard.submission.file_verdicts import Verdict, judge
+from rescind.dashboard.submission.file_verdicts import FAULTY, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.present_states import present
 from rescind.dashboard.submission.row_fields import LABELS, NAMED
@@ -33,8 +33,6 @@ from rescind.dashboard.translation import _
 from rescind.dashboard.workbook_writer import TYPE, chunks, workbook
 from rescind.intake.files.file_rows import Row
 
-NOT_SUBMITTED = (Verdict.CONFLICT, Verdict.WRONG)
-"""The verdicts on rows that their sender has to correct."""
 ALWAYS = ("provider", "account", "order")
 """The columns that every file has."""
 
@@ -56,7 +54,7 @@ def wrong_rows(
     rows = rows_of_preview(kept)
     judged = judge(dashboard, rows, dashboard.now(), who.limits)
     results = with_cells([as_result(one) for one in judged], rows)
-    wrong = [one for one in results if one["verdict"] in NOT_SUBMITTED]
+    wrong = [one for one in results if one["verdict"] in FAULTY]
     return _as_file(request, wrong, "rescind-wrong-rows", before=True)
 
 
