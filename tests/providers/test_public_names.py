@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,7 +76,7 @@ SIGNATURES: dict[str, Callable[..., object]] = {
     "Finding": rescind.provider.Finding,
     "Throttled": rescind.provider.Throttled,
     "Call": rescind.sandbox.Call,
-    "order.change_later": partial(Order.change_later, None),
+    "order.change_later": Order("1", "open").change_later,
 }
 
 
