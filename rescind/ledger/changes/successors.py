@@ -95,6 +95,8 @@ def follow(
 def begin(connection: Connection, ids: Collection[str], now: datetime) -> Following:
     """Judge cancellations themselves: such as those that this transaction has inserted
     as waiting."""
+    if not ids:
+        return Following()
     return _judged(connection, _these(connection.dialect.name), ids, now)
 
 
