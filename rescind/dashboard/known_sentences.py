@@ -8,9 +8,16 @@ program reads the code beside it. Another's words match no text, and stay as the
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache, lru_cache
 
-from rescind.dashboard.call_sentences import CALLS, DELIVERIES, SYSTEM
+from rescind.dashboard.call_sentences import (
+    CALLS,
+    DELIVERIES,
+    DUPLICATES,
+    REPLIES,
+    SYSTEM,
+)
 from rescind.dashboard.entry_sentences import INTAKE, PARAMS
 from rescind.dashboard.ledger_sentences import FILES, LEDGER
 from rescind.dashboard.plan_sentences import PLANS
@@ -21,6 +28,7 @@ from rescind.dashboard.translation import LANGUAGES, N_, gettext, language
 
 TEXTS = (
     *(*INTAKE, *PARAMS, *FILES, *LEDGER, *PLANS, *CALLS, *DELIVERIES, *SYSTEM),
+    *(*REPLIES, *DUPLICATES),
     *(*RULES, *RUNS, *SOURCES, *ACCOUNTS, *PACKAGES, *UNREACHABLE),
 )
 LONGEST = 2_000
@@ -55,6 +63,14 @@ def known(text: object) -> str:
     if language() == LANGUAGES[0] or len(sentence) > LONGEST:
         return sentence
     return _translated(sentence, language())
+
+
+def is_one_of(texts: Collection[str], sentence: str) -> bool:
+    """Whether a sentence is one of ``texts`` (of ``TEXTS``), with any values."""
+    if sentence in texts:
+        return True
+    patterns = (found for text, found in _patterns() if text in texts)
+    return any(found.fullmatch(sentence) for found in patterns)
 
 
 @lru_cache(KEPT)

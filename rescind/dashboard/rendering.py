@@ -16,6 +16,7 @@ from rescind.dashboard import formatting, translation
 from rescind.dashboard.aged_lists import noted_age
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_links import list_path
+from rescind.dashboard.own_words import in_words, label_of, message_of
 from rescind.dashboard.reason_phrases import because, outcome
 from rescind.dashboard.static_files import version
 from rescind.dashboard.submission.verdict_words import verdict_words
@@ -51,6 +52,7 @@ templates.filters |= {
     "mark": formatting.mark,
     "moment": formatting.moment,
     "known": _spoken(known),
+    "said": _spoken(in_words),
     "actor": _spoken(formatting.actor),
     "rate": _spoken(formatting.rate),
     "span": _spoken(formatting.span),
@@ -65,6 +67,8 @@ templates.globals |= {
     "static_version": version(),
     "language": translation.language,
     "list_path": list_path,
+    "label_of": label_of,
+    "message_of": message_of,
     "retryable": RETRYABLE,
     "verdict_words": verdict_words,
 }

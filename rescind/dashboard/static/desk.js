@@ -47,6 +47,14 @@
   // Before the browser paints what came, so that no time in UTC is seen.
   document.body.addEventListener("htmx:afterSwap", () => { localise(document); grow(); });
   document.body.addEventListener("htmx:load", (event) => { localise(event.detail.elt); grow(); });
+  // What the reader has unfolded stays so when a page updates itself.
+  let unfolded = [];
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...event.detail.target.querySelectorAll("details[open][id]")].map((one) => one.id);
+  });
+  document.body.addEventListener("htmx:afterSettle", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  });
 
   // A menu closes when its reader goes elsewhere.
   const close = (except) => {
