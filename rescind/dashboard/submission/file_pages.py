@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from rescind.config.access_tokens import Scope
 from rescind.dashboard.csv_export import attached
 from rescind.dashboard.export_columns import headings
+from rescind.dashboard.lane_notes import notes_on_lanes
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -106,6 +107,7 @@ def preview(
         "preview.html",
         id=id,
         kept=kept,
+        lane_notes=notes_on_lanes(dashboard, map(lane_of_row, judged)),
         warned=sum(one.begins_at_once for one in judged),
         **_table([as_result(one) for one in judged], show, after),
     )
@@ -201,6 +203,7 @@ def result(
         "submitted.html",
         id=id,
         kept=kept,
+        lane_notes=notes_on_lanes(dashboard, map(lane_of_result, kept["results"])),
         **_table(kept["results"], show, after),
     )
 
