@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from rescind.dashboard.aged_lists import read_list
-from rescind.dashboard.formatting import number_of
+from rescind.dashboard.formatting import number_of, percent_of
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
@@ -67,7 +67,7 @@ def _update(found: GroupSeen, now: datetime) -> SelfUpdate | None:
 
 
 def _states(found: GroupSummary) -> Mapping[str, Any]:
-    percent = f"{found.percent} %"
+    percent = percent_of(found.percent)
     return {
         "says": ngettext(
             "%(ended)s of one cancellation has ended (%(percent)s)",

@@ -84,7 +84,7 @@ def notes_on_lanes(dashboard: Dashboard, lanes: Iterable[Lane | None]) -> Sequen
     numbers: Mapping[Lane, int] = Counter(lane for lane in lanes if lane)
     notes = (
         _note(_lane(dashboard, one), dashboard.now(), number)
-             for one, number in sorted(numbers.items())
+        for one, number in sorted(numbers.items())
     )
     return [note for note in notes if note]
 

@@ -11,12 +11,9 @@ from sqlalchemy import Row
 from rescind.dashboard.advice import headline
 from rescind.dashboard.bulk.order_actions import actions_on
 from rescind.dashboard.bulk.retry_action import refuses_again
-from rescind.dashboard.formatting import actor
-from rescind.dashboard.known_sentences import known
 from rescind.dashboard.lane_notes import notes_on_order
 from rescind.dashboard.order_neighbours import read_neighbours
 from rescind.dashboard.own_words import advice_on
-from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
@@ -33,7 +30,6 @@ from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.transactions import reading
-from rescind.operations import actions
 from rescind.provider.text import storable
 
 NOTICES = {

@@ -19,6 +19,7 @@ from rescind.dashboard.list_links import list_path
 from rescind.dashboard.own_words import in_words, label_of, message_of
 from rescind.dashboard.reason_phrases import because, outcome
 from rescind.dashboard.static_files import version
+from rescind.dashboard.submission.verdict_words import verdict_words
 from rescind.ledger.states import RETRYABLE
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -60,6 +61,7 @@ templates.globals |= {
     "age": formatting.age,
     "because": because,
     "outcome": outcome,
+    "date_of": formatting.date_of,
     "number_of": formatting.number_of,
     "units": formatting.units,
     "static_version": version(),
@@ -68,6 +70,7 @@ templates.globals |= {
     "label_of": label_of,
     "message_of": message_of,
     "retryable": RETRYABLE,
+    "verdict_words": verdict_words,
 }
 
 

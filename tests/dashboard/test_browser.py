@@ -100,7 +100,7 @@ def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> No
     page.get_by_role("button", name="Hold it").click()
     page.get_by_text("ithink/default is held").wait_for()
     lane = page.get_by_role("row", name=re.compile("ithink.default"))
-    assert "held by an operator" in lane.inner_text()
+    assert "by ann (access token)" in lane.inner_text()
 
 
 def test_a_form_and_a_file_are_submitted_from_the_page(

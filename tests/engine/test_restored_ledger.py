@@ -32,6 +32,7 @@ from tests.engine.results import CANCELLED, REFUSED
 from tests.engine.world import World, lane
 from tests.ledger.build import BY, NOW, policy, progress, steps, take_in
 from tests.ledger.copies import Copy, copy_of, put_back
+from tests.ledger.planned import after
 
 DOUBT = timedelta(seconds=5)
 RULES = policy(batch=4, active_trusted_after=DOUBT)
@@ -196,6 +197,27 @@ def test_an_end_on_an_unreconciled_ledger_is_put_right_by_since(first: World) ->
         "never": ("rejected", "not_supported"),
     }
     assert shop.sent == {"1": 2, "never": 2}
+
+
+def test_a_step_that_was_not_wanted_is_read_when_its_predecessor_is_put_right(
+    first: World,
+) -> None:
+    shop = Shop()
+    [before] = accepted(first, "1")
+    provider, account = lane()
+    now = first.clock.now()
+    after(first.ledger, before, order="2", provider=provider, account=account, now=now)
+    copy = copy_of(first.ledger)
+    work(first, shop, 5.0)
+    assert shop.cancelled == {"1", "2"}
+    second = restored(first, copy)
+    work(second, shop, 5.0)
+    # The second cancel of the first one was refused.
+    assert ends(second)["2"] == ("withdrawn", "not_wanted")
+    assert reconciled(second, since_the_copy=True) == 1
+    work(second, shop)
+    assert set(ends(second).values()) == {("cancelled", "confirmed")}
+    assert shop.sent == {"1": 2, "2": 1}
 
 
 def test_a_new_order_is_read_first_for_a_day_and_then_sent_at_once(
