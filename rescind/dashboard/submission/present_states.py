@@ -15,7 +15,7 @@ from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.submission.file_submission import Result
 from rescind.dashboard.submission.file_verdicts import Verdict
 from rescind.ledger.reading.queries import rows_of, stamp
-from rescind.ledger.states import OPEN, State
+from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 
 
@@ -33,11 +33,6 @@ class Present:
         """How many of the submitted ones are in each state, in the states' order."""
         found = Counter(row.state for row in self.submitted)
         return [(state, found[state]) for state in State if found[state]]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether any of the submitted ones has not ended."""
-        return any(row.state in OPEN for row in self.submitted)
 
     @property
     def group(self) -> str | None:
