@@ -74,6 +74,11 @@ def _turn(item: pytest.Item) -> int:
     return next(found, len(SLOWEST))
 
 
+def pytest_configure() -> None:
+    """Let the garbage collector look less often: tests make few cycles."""
+    gc.set_threshold(50_000, 20, 100)
+
+
 def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of the garbage collector's rounds.
 
@@ -82,7 +87,6 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)

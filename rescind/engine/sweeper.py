@@ -95,8 +95,15 @@ def _judge(engine: Engine, now: datetime) -> None:
     """Judge what earlier transactions have left of the successors of ends."""
     give_up, more = time.monotonic() + MOVING_SECONDS, True
     while more and time.monotonic() < give_up:
-        with writing(engine) as connection:
-            more = judge_postponed(connection, now) is not None
+        try:
+            with writing(engine) as connection:
+                more = judge_postponed(connection, now) is not None
+        except LedgerUnreachableError:
+            raise
+        except Exception:
+            # It is found again by every sweep: lanes must not stand still for it.
+            log.exception("what was postponed was not judged")
+            return
 
 
 def _log_moved(moved: Moved) -> None:

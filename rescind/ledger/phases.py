@@ -106,6 +106,9 @@ def without_hint(was: Progress) -> Progress:
 def with_provider_words(was: Progress, finding: Finding) -> Progress:
     if finding.code is None and finding.message is None:
         return was
+    if finding.own and (was.provider_message or was.provider_code):
+        # A sentence of ours about a reply takes the place of no provider's words.
+        return was
     return replace(was, provider_code=finding.code, provider_message=finding.message)
 
 

@@ -62,7 +62,7 @@ def _after_finding(
 def _may_resend(known: Claimed, was: Progress, policy: Policy, now: datetime) -> bool:
     """Whether a second cancel, which the provider does not mind, can tell more than
     this reading did: after a worker died, say, and with no refusal to look into."""
-    worth_it = policy.repeatable and was.lost and was.hint is None and not known.waits
+    worth_it = policy.repeatable and was.lost and was.hint is None
     left = was.spent < policy.max_attempts
     in_time = now < known.opened_at + policy.give_up_after
     return worth_it and left and in_time and not known.past_deadline(now)

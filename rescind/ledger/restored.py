@@ -18,6 +18,9 @@ from rescind.provider.policy import Policy
 
 RESTORED = "the ledger was restored from an older copy: it may have been sent before"
 """The evidence of a change that follows from a restore."""
+GAP = 1_000_000
+"""How many versions are left out of a row: more than any order went through after the
+copy. So no version, and no webhook's id, stands for two things."""
 READ_FIRST_FOR = timedelta(days=1)
 """For how long after a restore producers may submit again what the copy lacks: whatever
 becomes due in this time is read before it is first sent."""
@@ -72,8 +75,13 @@ def doubted(was: Progress, policy: Policy, now: datetime) -> Progress:
 def before_new_round(was: Progress, restored_at: datetime | None) -> Progress:
     """``was``, which gets a new round: it may have had one in the time that the copy
     lacks, too, unless it has ended since the restore."""
-    if restored_at is None or was.finished_at is None:
-        return was
-    if was.finished_at >= restored_at:
+    if not ended_before(was.finished_at, restored_at):
         return was
     return replace(was, lost=True, sent_at=restored_at)
+
+
+def ended_before(finished_at: datetime | None, restored_at: datetime | None) -> bool:
+    """Whether it had ended when the copy was made, so that it may have begun again."""
+    if finished_at is None or restored_at is None:
+        return False
+    return finished_at < restored_at

@@ -30,6 +30,8 @@ EDGES: dict[tuple[State, State], str] = {
     (S.SCHEDULED, S.QUEUED): "its time has come, or its predecessors have ended",
     (S.SCHEDULED, S.VERIFYING): "it may have been sent before the ledger was restored",
     (S.SCHEDULED, S.EXPIRED): "cancel_before came first",
+    (S.SCHEDULED, S.FAILED): "not wanted, and no reading tells whether it was sent"
+    " before the ledger was restored",
     (S.SCHEDULED, S.WITHDRAWN): "taken back, or not wanted, before anything was sent",
     (S.QUEUED, S.SENDING): "claimed by a worker",
     (S.QUEUED, S.EXPIRED): "cancel_before came first",

@@ -151,6 +151,21 @@ def test_params_with_several_values_are_read(clerk: Visitor, ledger: Engine) -> 
     }
 
 
+def test_the_forms_say_what_address_they_take(clerk: Visitor) -> None:
+    page = clerk.get("/desk/submit").text
+    assert page.count("An e-mail address does not work") == 2
+    described = set(re.findall(r'type="url"[^>]*aria-describedby=" ?([\w-]+)"', page))
+    assert described == {"file-on_group_end-hint", "on_group_end-hint"}
+    assert all(f'id="{one}"' in page for one in described)
+
+
+def test_a_date_has_a_year_of_four_digits(clerk: Visitor) -> None:
+    page = clerk.get("/desk/submit").text
+    fields = re.findall(r'<input [^>]*type="datetime-local"[^>]*>', page)
+    assert len(fields) == 2
+    assert all('max="9999-12-31T23:59"' in one for one in fields)
+
+
 def test_a_key_in_use_for_another_order_is_refused_and_kept_nowhere(
     clerk: Visitor, ledger: Engine
 ) -> None:

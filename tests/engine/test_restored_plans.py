@@ -6,16 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select, update
 
 from rescind.intake.entry_records import expired
 from rescind.ledger.changes.plan_decisions import release, skip
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.restored import READ_FIRST_FOR
+from rescind.ledger.states import State
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
-from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.outcomes import InvalidRequestError, Reason
 from tests.engine.test_restored_ledger import (
     RULES,
     Shop,
@@ -24,12 +26,13 @@ from tests.engine.test_restored_ledger import (
     first,
     reconciled,
     restored,
+    version,
     work,
 )
 from tests.engine.world import World, lane
-from tests.ledger.build import BY, take_in
+from tests.ledger.build import BY, NOW, add, row, take_in
 from tests.ledger.copies import copy_of
-from tests.ledger.planned import after
+from tests.ledger.planned import after, claimed, finish, retried
 
 __all__ = ["first"]
 LATER = READ_FIRST_FOR.total_seconds() + 3600
@@ -171,3 +174,62 @@ def test_what_was_submitted_again_does_not_expire_with_its_message_unread(
     take_in(second.ledger, [expired(second.new("1"), why, second.clock.now())])
     work(second, shop)
     assert ends(second)["1"] == ("cancelled", "confirmed")
+
+
+# --- what no reading can tell ---------------------------------------------------------
+
+
+def doubted_step(engine: Engine) -> tuple[str, str]:
+    """One that waits for another one, and may have been sent before a restore."""
+    before = add(engine, order="before")
+    waiting = after(engine, before, order="waiting")
+    with writing(engine) as connection:
+        its = update(CANCELLATION).where(CANCELLATION.c.id == waiting)
+        connection.execute(its.values(lost=1, sent_at=to_ms(NOW)))
+    return before, waiting
+
+
+def test_what_no_reading_tells_of_does_not_end_as_not_wanted(engine: Engine) -> None:
+    before, waiting = doubted_step(engine)
+    finish(engine, claimed(engine, before), State.REJECTED, Reason.REFUSED)
+    assert (row(engine, waiting).state, row(engine, waiting).reason) == (
+        "failed",
+        "unresolved",
+    )
+
+
+def test_it_can_be_released_and_is_read_first(engine: Engine) -> None:
+    before, waiting = doubted_step(engine)
+    finish(engine, claimed(engine, before), State.REJECTED, Reason.REFUSED)
+    with writing(engine) as connection:
+        release(connection, waiting, NOW, by=BY)
+    assert row(engine, waiting).state == "verifying"
+
+
+def test_it_begins_again_with_its_predecessor(engine: Engine) -> None:
+    before, waiting = doubted_step(engine)
+    finish(engine, claimed(engine, before), State.REJECTED, Reason.REFUSED)
+    assert retried(engine, before, NOW)
+    finish(engine, claimed(engine, before))
+    assert row(engine, waiting).state == "verifying"
+
+
+# --- webhooks -------------------------------------------------------------------------
+
+
+def test_a_round_that_begins_again_has_other_versions(first: World) -> None:
+    """In a webhook's id is the version, and no id may stand for two ends."""
+    shop = Shop(refused=["1"])
+    accepted(first, "1")
+    work(first, shop, 5.0)
+    copy = copy_of(first.ledger)
+    shop.refused.clear()
+    retry_first(first)
+    work(first, shop)
+    used = version(first)
+    second = restored(first, copy)
+    reconciled(second)
+    retry_first(second)
+    work(second, shop, 40.0)
+    assert ends(second)["1"][0] == "cancelled"
+    assert version(second) > used + 1000

@@ -22,6 +22,7 @@ from rescind.ledger.changes.lane_states import (
 )
 from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.states import State
+from rescind.ledger.storage.postponement_table import Concerned
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import LedgerUnreachableError, writing
 from rescind.provider.outcomes import Reason
@@ -263,3 +264,15 @@ def test_it_judges_what_the_transaction_of_an_end_has_left(
     assert {row(engine, one).state for one in last} == {State.SCHEDULED}
     swept(engine, accounts)
     assert {row(engine, one).state for one in last} == {State.WITHDRAWN}
+
+
+def test_a_judgement_that_fails_keeps_no_lane_from_being_notified(
+    engine: Engine, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = add(engine, lane=KNOWN)
+    with writing(engine) as connection:
+        postponement.postpone(connection, Concerned.ITSELF, [one], NOW)
+    monkeypatch.setattr(sweeper, "judge_postponed", None)
+    with capture_logs() as logs:
+        assert swept(engine, accounts) == {KNOWN: {"cancel"}}
+    assert [log["event"] for log in logs] == ["what was postponed was not judged"]

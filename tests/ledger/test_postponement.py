@@ -16,7 +16,7 @@ from rescind.ledger.changes.rounds import ASKED_AGAIN
 from rescind.ledger.reading.plans import plan_document
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.postponement_table import POSTPONED
+from rescind.ledger.storage.postponement_table import POSTPONED, Concerned
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from rescind.provider.outcomes import Reason
@@ -217,6 +217,17 @@ def test_it_is_asked_again_until_then(engine: Engine) -> None:
     with writing(engine) as connection:
         assert judge_postponed(connection, NOW + 3 * ASKED_AGAIN)
     assert row(engine, second).state == State.QUEUED
+
+
+def test_one_that_began_again_meanwhile_is_not_judged(engine: Engine) -> None:
+    first = add(engine)
+    one = after(engine, first)
+    finish(engine, claimed(engine, first))
+    with writing(engine) as connection:
+        postponement.postpone(connection, Concerned.ITSELF, [one], NOW)
+        assert judge_postponed(connection, NOW) is not None
+        assert judge_postponed(connection, NOW) is None
+    assert row(engine, one).state == State.QUEUED
 
 
 # --- what it costs, and two at once ---------------------------------------------------

@@ -31,6 +31,7 @@ from rescind.dashboard.translation import _
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt
+from rescind.intake.spellings import respelled
 from rescind.intake.submissions import take_in
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.changes.submission_actions import SubmissionActions
@@ -143,4 +144,5 @@ def _submit(
     if taken.receipt is Receipt.ACCEPTED and taken.lane:
         dashboard.notify({"cancel": {taken.lane}})
     done = "accepted" if taken.receipt is Receipt.ACCEPTED else "known"
+    done = f"{done}-respelled" if respelled(entry) else done
     return RedirectResponse(f"/desk/cancellations/{taken.id}?done={done}", 303)

@@ -18,7 +18,7 @@ from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.conditions import Verdict, judge
 from rescind.ledger.progress import Progress
 from rescind.ledger.reading.predecessors import predecessors_of
-from rescind.ledger.restored import before_new_round
+from rescind.ledger.restored import GAP, before_new_round, ended_before
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
@@ -55,12 +55,13 @@ def open_round(
     ``plan_completion.begin_again`` for all that it has opened.
     """
     not_before, before = from_ms(row.not_before), new.cancel_before
+    again = ended_before(from_ms(row.finished_at), _restored_at(connection, row))
     statement = (
         update(CANCELLATION)
         .where(C.id == row.id, C.version == row.version, C.state == row.state)
         .values(
             **progress_row(new.to),
-            version=C.version + 1,
+            version=C.version + (GAP if again else 1),
             reread=None,
             opened_at=to_ms(max(not_before or now, now)),
             updated_at=to_ms(now),
@@ -170,8 +171,11 @@ def progress_before(connection: Connection, row: Row[Any], now: datetime) -> Pro
     was, not_before = progress_of(row), from_ms(row.not_before)
     if not_before is not None and not_before > now:
         return was
-    restored_at = read_lane(connection, (row.provider, row.account)).restored_at
-    return before_new_round(was, restored_at)
+    return before_new_round(was, _restored_at(connection, row))
+
+
+def _restored_at(connection: Connection, row: Row[Any]) -> datetime | None:
+    return read_lane(connection, (row.provider, row.account)).restored_at
 
 
 def reopened(

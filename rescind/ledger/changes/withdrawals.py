@@ -115,15 +115,20 @@ def refusal(
             " cancellation that waits to be sent can be withdrawn",
             ALREADY_ENDED,
         )
-    # One whose time has not come was not sent before the restore.
-    doubted = row.lost or (
-        row.state == State.QUEUED
-        and may_be_a_repeat(progress_of(row), moment(row.opened_at), restored_at)
-    )
+    doubted = not row.attempts and _may_have_been_sent(row, restored_at)
     if was_never_sent(row.state, row.attempts) and not doubted:
         return None
     return NotWithdrawableError(
         f"{row.id} cannot be withdrawn: {_sent(row)}", ALREADY_SENT
+    )
+
+
+def _may_have_been_sent(row: Row[Any], restored_at: datetime | None) -> bool:
+    """Whether it may have been sent in the time that a restored ledger lacks."""
+    # One whose time has not come was not sent before the restore.
+    return row.lost or (
+        row.state == State.QUEUED
+        and may_be_a_repeat(progress_of(row), moment(row.opened_at), restored_at)
     )
 
 
