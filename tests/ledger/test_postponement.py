@@ -295,3 +295,24 @@ def test_a_retry_before_a_postponed_judgement_leaves_it_to_that(
     assert retried(engine, retried_one, NOW)
     _judge_all(engine)
     assert row(engine, waiting).state == "withdrawn"
+
+
+def test_the_end_of_a_plan_that_a_later_judgement_brings_is_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step that was judged last has not ended anew: another one has."""
+    first, second = add(engine, order="first"), add(engine, order="second")
+    after(engine, first, order="besides")
+    last = after(engine, first, second, order="last")
+    plan = plan_of(engine, first, last, callback_url=URL)
+    held = {one.id: one for one in hold(engine)}
+    finish(engine, held[first], NO, Reason.REFUSED)
+    finish(engine, held[second], NO, Reason.REFUSED)
+    assert [one.document["verdict"] for one in told(engine, plan)] == ["not_done"]
+    assert retried(engine, first, NOW)
+    monkeypatch.setattr(postponement, "MOST_JUDGED", 2)
+    finish(engine, claimed(engine, first, now=LATER), now=LATER)
+    _judge_all(engine)
+    assert row(engine, last).state == "withdrawn"
+    verdicts = [one.document["verdict"] for one in told(engine, plan)]
+    assert sorted(verdicts) == ["not_done", "partly"]

@@ -53,14 +53,12 @@ def complete(
         theirs = _plans_of(connection, touched)
         _lock(connection, found.plans.union(theirs))
         _open(connection, theirs)
-    return _complete(connection, _locked(connection, found.plans), ended, now)
+    return _complete(connection, _locked(connection, found.plans), now)
 
 
-def complete_one(
-    connection: Connection, plan: str, steps: Collection[str], now: datetime
-) -> None:
+def complete_one(connection: Connection, plan: str, now: datetime) -> None:
     """Complete this new plan, if all of its steps have ended."""
-    _complete(connection, _locked(connection, [plan]), steps, now)
+    _complete(connection, _locked(connection, [plan]), now)
 
 
 def complete_postponed(connection: Connection, now: datetime) -> int | None:
@@ -73,13 +71,12 @@ def complete_postponed(connection: Connection, now: datetime) -> int | None:
     plans = _locked(connection, found.plans)
     # The end of another step may have completed some meanwhile.
     still = [one for one in plans if one.ended_at is None]
-    return _complete(connection, still, found.ended, now)
+    return _complete(connection, still, now)
 
 
 def _complete(
     connection: Connection,
     plans: Sequence[Row[Any]],
-    ended: Collection[str],
     now: datetime,
 ) -> int:
     """Complete those of these locked plans of which no step is open."""
@@ -92,7 +89,7 @@ def _complete(
     urls = {one.id: one.callback_url for one in plans if one.callback_url is not None}
     told = [one for one in urls if one in over]
     documents = plan_documents(connection, told, producers_key)
-    ends = [_told(one, urls[one["id"]], ended) for one in documents]
+    ends = [_told(one, urls[one["id"]]) for one in documents]
     store.create_end_deliveries(connection, Kind.PLAN, ends, now)
     return len(ends)
 
@@ -111,14 +108,15 @@ def _open(connection: Connection, plans: Collection[str]) -> None:
         connection.execute(again, ids_given(connection, plans))
 
 
-def _told(document: Document, url: str, ended: Collection[str]) -> store.End:
-    """The end to tell. It belongs to the step whose end completed the plan."""
-    # One transaction may end several steps, each because of those before it.
-    ids = (step["id"] for step in reversed(document["steps"]))
-    last = next(one for one in ids if one in ended)
+def _told(document: Document, url: str) -> store.End:
+    """The end to tell. It belongs to the step that ended last: each further end of the
+    plan has another one, or a later end of the same one."""
+    ended = (step for step in document["steps"] if step["finished_at"] is not None)
+    # Of those that ended at once, the later one ended because of the others.
+    last = max(enumerate(ended), key=lambda one: (one[1]["finished_at"], one[0]))[1]
     # A receiver has no use for the names of our users and hosts.
     told = {name: value for name, value in document.items() if name != "by"}
-    return store.End(document["id"], last, url, told)
+    return store.End(document["id"], last["id"], url, told)
 
 
 def begin_again(connection: Connection, ids: Collection[str]) -> None:

@@ -65,7 +65,7 @@ def insert_plan(
     _mark(connection, ids)
     rows = [_step(plan, place, one) for place, one in enumerate(steps)]
     connection.execute(insert(PLAN_STEP), rows)
-    complete_one(connection, plan.id, ids, now)
+    complete_one(connection, plan.id, now)
     return True
 
 

@@ -27,8 +27,6 @@ class Concerned:
     """The plans that some ends concern."""
 
     plans: set[str] = field(default_factory=set)
-    ended: set[str] = field(default_factory=set)
-    """Those cancellations whose ends concern them."""
     left: dict[str, str] = field(default_factory=dict)
     """Ended cancellations with more plans, each with the last plan of it that is in
     ``plans``; an empty text if none is."""
@@ -38,7 +36,7 @@ def concerned(connection: Connection, ended: Collection[str]) -> Concerned:
     """The plans of these cancellations: ``MOST_COMPLETED`` at most."""
     given = {"most": MOST_COMPLETED + 1, **ids_given(connection, ended)}
     rows = connection.execute(_steps(connection.dialect.name), given).all()
-    found = Concerned({row.plan_id for row in rows[:MOST_COMPLETED]}, set(ended))
+    found = Concerned({row.plan_id for row in rows[:MOST_COMPLETED]})
     if len(rows) > MOST_COMPLETED:
         last = rows[MOST_COMPLETED - 1]
         found.left = {one: "" for one in ended if one > last.cancellation_id}
@@ -93,7 +91,6 @@ def _add(connection: Connection, found: Concerned, id_: str, after: str) -> None
     its = select(S.plan_id).where(S.cancellation_id == id_, S.plan_id > after)
     chosen = its.order_by(S.plan_id).limit(room + 1)
     plans = connection.execute(chosen).scalars().all()
-    found.ended.add(id_)
     found.plans.update(plans[:room])
     if len(plans) > room:
         found.left[id_] = plans[room - 1] if room else after
