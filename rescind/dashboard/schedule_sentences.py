@@ -94,7 +94,6 @@ RULES = (
     N_("map: there is no field %(name)s: did you mean %(near)s?"),
     N_("map: %(field)s must name a column"),
     N_("%(field)s is given twice: as a constant, and in map"),
-    N_("only_if needs after, as a constant or in map"),
     N_("provider is required, as a constant or in map"),
     N_("only_if needs after, as a constant or in map"),
     N_("%(field)s must be a table of values"),
