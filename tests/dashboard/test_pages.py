@@ -248,7 +248,7 @@ def test_a_row_says_the_time_by_which_the_list_is_sorted(
     take_in(ledger, PANEL, "later", at=now, progress=begins)
     end(ledger, PANEL, "ended", *FAILED, at=now)
     accepted = f"accepted {now - timedelta(seconds=40):%Y-%m-%d %H:%M:%S}"
-    scheduled = f"due {due:%Y-%m-%d %H:%M:%S} accepted {now:%Y-%m-%d %H:%M:%S}"
+    scheduled = f"due {due:%Y-%m-%d %H:%M:%S} · accepted {now:%Y-%m-%d %H:%M:%S}"
     assert sorted(times(reader.get(LIST).text)) == [accepted, scheduled]
     by_end = reader.get(f"{LIST}?sort=ended").text
     assert times(by_end) == [f"ended {now:%Y-%m-%d %H:%M:%S}"]
