@@ -1,8 +1,8 @@
 """``python -m bench.retaining``: whether retention keeps up with intake.
 
 On PostgreSQL it works on the ledger of ``python -m bench.upgrading upgrade``; on SQLite
-it fills a ledger of its own. It deletes as the sweep of one worker does, each second for
-at most the usual budget, while new cancellations come in at a rate.
+it fills a ledger of its own. It deletes as the sweep of one worker does, each second
+for at most the usual budget, while new cancellations come in at a rate.
 """
 
 from __future__ import annotations
