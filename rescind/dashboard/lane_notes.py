@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from rescind.browse.past_holds import held_by_at
 from rescind.config.accounts import Lane
 from rescind.dashboard.formatting import actor
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.changes.lane_states import LaneState, read_lane
-from rescind.ledger.reading.past_holds import held_by_at
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.milliseconds import from_ms
 from rescind.ledger.storage.transactions import reading
