@@ -5,10 +5,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import Depends, Form, Request, Response
-from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from starlette.types import Message
@@ -17,17 +15,16 @@ from rescind.config.access_tokens import Scope
 from rescind.config.settings import SettingsError
 from rescind.dashboard import translation
 from rescind.dashboard.page_context import Dashboard, dashboard_of
-from rescind.dashboard.rendering import page
 from rescind.dashboard.security_headers import HEADERS
 from rescind.dashboard.session_cookies import session_of
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.sign_in_redirect import to_sign_in
 from rescind.dashboard.translation import _
 from rescind.dashboard.trouble import trouble
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, in_words
 from rescind.provider.outcomes import InvalidRequestError
 
-SIGN_IN = "/desk/sign-in"
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 65_536
 """Bytes of a form: 200 ticked cancellations take about 10,000."""
@@ -120,28 +117,6 @@ def _in_words(request: Request, error: Exception) -> Response | None:
 
 
 # --- authentication -------------------------------------------------------------------
-
-
-def to_sign_in(request: Request) -> Response:
-    """Redirect to the sign-in page, which leads back to this page."""
-    if _follows_a_link(request):
-        return page(request, "onward.html", back=None)
-    back = request.url.path if request.method == "GET" else "/"
-    if request.method == "GET" and request.url.query:
-        back += f"?{request.url.query}"
-    where = SIGN_IN if back == "/" else f"{SIGN_IN}?next={quote(back, safe='')}"
-    if request.headers.get("hx-request"):
-        return Response(status_code=401, headers={"HX-Redirect": where})
-    return RedirectResponse(where, 303)
-
-
-def _follows_a_link(request: Request) -> bool:
-    """Whether a link on another site led here: then browsers do not send our cookie.
-
-    The cookie is ``SameSite=strict``. A page that reloads itself makes them send it.
-    """
-    from_afar = request.headers.get("sec-fetch-site") == "cross-site"
-    return from_afar and request.method == "GET"
 
 
 TheDashboard = Annotated[Dashboard, Depends(dashboard_of)]

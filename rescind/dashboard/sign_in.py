@@ -11,7 +11,6 @@ from limits import parse
 from rescind.config.access_tokens import Scope
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
-    SIGN_IN,
     DashboardRoute,
     TheDashboard,
     check_origin,
@@ -19,6 +18,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.session_cookies import cookie_name, is_secure, session_of
 from rescind.dashboard.sessions import LASTS
+from rescind.dashboard.sign_in_redirect import SIGN_IN
 from rescind.dashboard.translation import _
 
 FAILURES = parse("10/minute")
@@ -28,10 +28,16 @@ router = APIRouter(route_class=DashboardRoute)
 
 
 @router.get(SIGN_IN)
-def ask(request: Request, dashboard: TheDashboard, next: str = "/") -> Response:  # noqa: A002
+def ask(
+    request: Request,
+    dashboard: TheDashboard,
+    next: str = "/",  # noqa: A002
+    unsent: str = "",
+) -> Response:
+    """The sign-in page. ``unsent``: it was shown in answer to a form."""
     if session_of(request, dashboard) is not None:
         return RedirectResponse(ours(next), 303)
-    return _page(request, dashboard, 200, None, next)
+    return _page(request, dashboard, 200, None, next, unsent=bool(unsent))
 
 
 @router.post(SIGN_IN)
@@ -96,13 +102,20 @@ def sign_out(
 
 
 def _page(
-    request: Request, dashboard: Dashboard, status: int, why: str | None, back: str
+    request: Request,
+    dashboard: Dashboard,
+    status: int,
+    why: str | None,
+    back: str,
+    *,
+    unsent: bool = False,
 ) -> Response:
     return page(
         request,
         "sign_in.html",
         status,
         back=ours(back),
+        unsent=unsent,
         why=why,
         tokens=bool(dashboard.access.tokens),
         openid=dashboard.openid is not None,

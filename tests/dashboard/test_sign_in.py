@@ -86,7 +86,29 @@ def test_a_stranger_is_sent_to_sign_in_and_led_back(
 def test_a_stranger_can_do_nothing(stranger: Visitor, path: str) -> None:
     done = stranger.post(path, {"lane": "ithink/default"})
     assert done.status_code == 303
-    assert done.headers["location"] == "/desk/sign-in"
+    assert done.headers["location"] == "/desk/sign-in?unsent=yes"
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_a_form_of_an_ended_session_leads_back_and_says_that_nothing_was_done(
+    stranger: Visitor, path: str
+) -> None:
+    form = "/desk/submit?lane=ithink/default"
+    sent = stranger.post(path, {"order": "1"}, Referer=stranger.base + form)
+    where = sent.headers["location"]
+    asked = stranger.get(where).text
+    assert "Nothing was submitted or changed: your session had ended" in asked
+    assert f'name="next" value="{form}"' in asked
+    assert "session had ended" not in stranger.get("/desk/sign-in").text
+
+
+def test_a_form_of_another_site_leads_to_no_page_of_that_site(
+    stranger: Visitor,
+) -> None:
+    for page in ("https://elsewhere.example/x", "https://[", "//elsewhere.example"):
+        sent = stranger.post("/desk/retry", {}, Referer=page)
+        asked = stranger.get(sent.headers["location"]).text
+        assert 'name="next" value="/"' in asked
 
 
 def test_a_stranger_gets_no_events(stranger: Visitor) -> None:

@@ -133,8 +133,9 @@ def rows_of_preview(kept: dict[str, Any]) -> list[Row]:
 def preview_gone() -> RefusedError:
     return RefusedError(
         _(
-            "This preview is kept no more: half an hour has passed, or another file was"
-            " uploaded. Nothing was submitted by this page. Upload the file again."
+            "This preview is kept no more: half an hour has passed, another file was"
+            " uploaded, or you have signed in again. Nothing was submitted by this"
+            " page. Upload the file again."
         ),
         410,
     )
