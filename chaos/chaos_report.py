@@ -40,6 +40,13 @@ class Pause:
     at: float
     point: str
     seconds: float
+    since: float = 0.0
+    """When it began to count, in seconds from the start: at the death, or at the end of
+    an outage that came in between."""
+
+    @property
+    def until(self) -> float:
+        return self.since + self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Report:
     """How many workers died, by failpoint."""
     pauses: Sequence[Pause]
     """From each death to the next call that a provider received."""
+    due_in_pause: Mapping[str, int]
+    """How many cancellations were due at most in the longest pause, by provider."""
     others: Mapping[str, int]
     """Further counts, by name."""
     outcomes: Mapping[str, int]
@@ -87,7 +96,8 @@ class Report:
         found += [f"{what}: no worker met it" for what in unmet]
         worst = max((pause.seconds for pause in self.pauses), default=0.0)
         if worst >= PROGRESS_SECONDS:
-            found.append(f"no progress for {worst:.1f} s")
+            due = _counts(self.due_in_pause) or "nothing"
+            found.append(f"no progress for {worst:.1f} s, while this was due: {due}")
         return found
 
     @property
@@ -171,7 +181,7 @@ def pauses(
         for outage in sorted(outages, key=lambda one: one.began):
             if outage.began < ended and outage.ended > start:
                 start, ended = outage.ended, _next(calls, outage.ended, until)
-        found.append(Pause(at - began, point, ended - start))
+        found.append(Pause(at - began, point, ended - start, start - began))
     return found
 
 

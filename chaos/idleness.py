@@ -1,9 +1,13 @@
-"""The times in which no cancellation was due: then no provider call is expected."""
+"""What was due during a run. While nothing is due, no provider call is expected."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 Interval = tuple[float, float]
 """Start and end, in seconds since the epoch."""
+Due = Mapping[str, int]
+"""How many cancellations of each provider are due."""
 
 
 class Idleness:
@@ -13,9 +17,11 @@ class Idleness:
         self._since: float | None = None
         self._until = 0.0
         self._over: list[Interval] = []
+        self._looks: list[tuple[float, Due]] = []
 
-    def note(self, at: float, *, due: bool) -> None:
-        """Record whether some cancellation was due at this moment."""
+    def note(self, at: float, due: Due) -> None:
+        """Record what was due at this moment."""
+        self._looks.append((at, due))
         if due:
             self.end()
         elif self._since is None:
@@ -33,3 +39,12 @@ class Idleness:
         """All intervals so far, in order of time."""
         left = [] if self._since is None else [(self._since, self._until)]
         return [*self._over, *left]
+
+    def due_during(self, began: float, ended: float) -> Due:
+        """The most that was due of each provider at one look between these times."""
+        most: dict[str, int] = {}
+        for at, due in self._looks:
+            if began <= at <= ended:
+                for provider, number in due.items():
+                    most[provider] = max(number, most.get(provider, 0))
+        return most

@@ -15,9 +15,10 @@ from sqlalchemy import Engine
 
 from chaos.answers import dropped
 from chaos.chaos_oracle import judge
-from chaos.chaos_report import Report, pauses, tally
+from chaos.chaos_report import Pause, Report, pauses, tally
 from chaos.conductor import Conductor
 from chaos.fault_plan import Plan, plan
+from chaos.idleness import Due
 from chaos.outages import UNWRITTEN, Outage
 from chaos.plan_drawing import is_in_plan
 from chaos.plan_oracle import Plans, ends_of, steps_of
@@ -84,7 +85,7 @@ def _report(
     judged = judge(wishes, rows, records, broken, read_at)
     plans = _plans(submitted, rows, records, conductor)
     outages = conductor.outages.log
-    calls = sorted(event["t"] for one in records for event in one["events"])
+    calls = sorted(system.sandbox.call_times())
     counts = system.sandbox.calls()
     log = conductor.log
     deaths = system.failpoints.deaths()
@@ -93,6 +94,7 @@ def _report(
     idle = conductor.watcher.idleness.intervals
     excused = [*outages, *(Outage("nothing was due", *one) for one in idle)]
     began = conductor.began.wall.timestamp()
+    paused = pauses(deaths, calls, excused, began, until)
     return Report(
         database=kind,
         way=way,
@@ -114,7 +116,8 @@ def _report(
         },
         unresolved=list(_evidence(conductor.engine, not_told(rows, records))),
         deaths=dict(Counter(_place(point) for _, point, _ in deaths)),
-        pauses=pauses(deaths, calls, excused, began, until),
+        pauses=paused,
+        due_in_pause=_due_in_worst(paused, conductor, began),
         others={
             "transactions that failed": log.failed_transactions,
             "workers frozen": log.frozen,
@@ -132,6 +135,15 @@ def _report(
         outages=_away(outages),
         refusals=refusals_in(system.said_by_workers()),
         stalled_for=STALL_SECONDS if conductor.stalled else None,
+    )
+
+
+def _due_in_worst(paused: Sequence[Pause], conductor: Conductor, began: float) -> Due:
+    worst = max(paused, key=lambda pause: pause.seconds, default=None)
+    if worst is None:
+        return {}
+    return conductor.watcher.idleness.due_during(
+        began + worst.since, began + worst.until
     )
 
 

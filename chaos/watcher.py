@@ -55,17 +55,18 @@ class Watcher(threading.Thread):
         chosen = select(CANCELLATION).where(C.updated_at >= self._since)
         chosen = chosen.where(C.finished_at.is_not(None))
         now = time.time()
-        due = select(C.id).where(C.finished_at.is_(None), C.due_at <= now * 1000)
+        due = select(C.provider, func.count()).group_by(C.provider)
+        due = due.where(C.finished_at.is_(None), C.due_at <= now * 1000)
         try:
             with reading(self._engine) as connection:
                 rows = connection.execute(chosen).all()
-                is_due = connection.execute(due.limit(1)).first() is not None
+                is_due = {row[0]: row[1] for row in connection.execute(due)}
         except (LedgerUnreachableError, ProgrammingError):
             # The second one: before a migration the ledger may lack a column.
             self.idleness.end()
             return
         self._note(rows)
-        self.idleness.note(now, due=is_due)
+        self.idleness.note(now, is_due)
 
     def _note(self, rows: Sequence[Row[Any]]) -> None:
         for row in rows:

@@ -26,6 +26,7 @@ class Control:
             ("POST", "orders"): self._seed,
             ("GET", "orders"): self._orders,
             ("GET", "calls"): self._calls,
+            ("GET", "call-times"): self._call_times,
             ("GET", "recent"): self._recent,
             ("POST", "scenario"): self._scenario,
             ("POST", "faults"): self._faults,
@@ -103,6 +104,10 @@ class Control:
             "throttled": {name: exchange.throttled[name] for name in PROVIDERS},
             "logins": self._world.logins(),
         }
+
+    def _call_times(self, request: Request) -> dict[str, Any]:
+        del request
+        return {"times": self._world.exchange.times.tolist()}
 
     def _faults(self, request: Request) -> dict[str, Any]:
         body, faults = request.json(), self._world.exchange.faults

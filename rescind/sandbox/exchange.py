@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -41,6 +42,9 @@ class Exchange:
         self._hanging: list[Job] = []
         self._silent: list[Connection] = []
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.times = array("d")
+        """When each of these calls arrived. An order's record has only the calls that
+        named it, or whose answer listed it."""
         self.throttled: Counter[str] = Counter()
         self._era = 0
 
@@ -56,6 +60,7 @@ class Exchange:
             return
         call = simulation.open(request, f"/{rest}")
         self.calls[name, call.op if call else "other"] += 1
+        self.times.append(entry.began)
         if call is None:
             self._refuse_call(entry, connection, simulation.no_such_call())
             return
@@ -77,6 +82,7 @@ class Exchange:
         self._silent.clear()
         self._era += 1
         self.calls.clear()
+        del self.times[:]
         self.throttled.clear()
         self.log.clear()
 

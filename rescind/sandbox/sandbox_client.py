@@ -72,6 +72,11 @@ class Sandbox:
         """Counts since the start: ``calls``, ``faults``, ``throttled``, ``logins``."""
         return self._call("GET", "calls")
 
+    def call_times(self) -> list[float]:
+        """When each call arrived since the start, in seconds since the epoch."""
+        found: list[float] = self._call("GET", "call-times")["times"]
+        return found
+
     def faults(
         self,
         rate: float | None = None,

@@ -12,7 +12,7 @@ def intervals(*looks: bool | None) -> list[Interval]:
         if due is None:
             idleness.end()
         else:
-            idleness.note(float(at), due=due)
+            idleness.note(float(at), {"ithink": 1} if due else {})
     return idleness.intervals
 
 
@@ -27,3 +27,11 @@ def test_where_something_was_due_all_the_time_there_is_none() -> None:
 
 def test_what_was_not_known_does_not_count() -> None:
     assert intervals(False, False, None, None, False, False) == [(0.0, 1.0), (4.0, 5.0)]
+
+
+def test_what_was_due_at_most_is_told_for_each_provider() -> None:
+    idleness = Idleness()
+    looks = [{"akinon": 9}, {"akinon": 2, "ithink": 1}, {"akinon": 4}, {"ithink": 8}]
+    for at, due in enumerate(looks):
+        idleness.note(float(at), due)
+    assert idleness.due_during(1.0, 2.0) == {"akinon": 4, "ithink": 1}

@@ -23,6 +23,7 @@ GOOD = Report(
     unresolved=(),
     deaths={"calling": 3},
     pauses=(Pause(3.0, "calling", 0.1), Pause(6.0, "done", 2.0)),
+    due_in_pause={"akinon": 3},
     others={"retries": 2},
     outcomes={"cancelled/confirmed": 500},
 )
@@ -82,7 +83,7 @@ def test_an_outage_that_no_worker_met_proves_nothing() -> None:
 
 def test_no_progress_for_fifteen_seconds_is_not_good() -> None:
     slow = replace(GOOD, pauses=(Pause(9.0, "swept", 15.0),))
-    assert slow.failings == ["no progress for 15.0 s"]
+    assert slow.failings == ["no progress for 15.0 s, while this was due: 3 akinon"]
     assert "worst 15.00 s (swept, 9 s after the start)" in slow.text()
 
 
@@ -108,6 +109,12 @@ def test_a_service_that_was_away_counts_from_its_return() -> None:
     assert seconds([(10.0, "calling", "child")], [26.0], (away,)) == [1.0]
     assert seconds([(4.0, "calling", "child")], [26.0], (away,)) == [1.0]
     assert seconds([(4.0, "calling", "child")], [4.5, 26.0], (away,)) == [0.5]
+
+
+def test_a_pause_says_from_when_it_counts() -> None:
+    away = Outage("redis", 8.0, 11.0)
+    found = pauses([(10.0, "calling", "child")], [14.0], (away,), 2.0, 30.0)
+    assert [(one.at, one.since, one.until) for one in found] == [(8.0, 9.0, 12.0)]
 
 
 def test_a_death_after_which_nothing_happens_counts_until_the_end() -> None:

@@ -60,6 +60,13 @@ PIECES = {
     *("an object with named values", "a list", "Q7 must be Q7"),
     *("Q7; there are: Q7", "Q7: there is no plans file", "its names are: Q7"),
     *(", and the plans file cannot be read now", "the plan", "the step Q7"),
+    *("correct, update or uninstall the package", "cannot be imported (Q7): Q7"),
+    "cannot be made (Q7): Q7",
+    "is not a class that derives from rescind.provider.Provider: Q7",
+    (
+        "has a wrong name: a name has small letters, digits and _, and begins with a"
+        " letter; Q7"
+    ),
     *("the plan takes no Q7 from its input: Q7", "Q7 is required: Q7 needs it"),
 }
 """Parts of sentences. The tests below have sentences that are made of them."""
@@ -82,6 +89,28 @@ def _in_turkish() -> Iterator[None]:
     speak("tr", "")
     yield
     speak(None, "")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "turkish"),
+    [
+        ("order is required", "Sipariş zorunludur"),
+        (
+            (
+                "it was submitted before with another group and metadata: nothing was"
+                " changed"
+            ),
+            (
+                "daha önce başka değerlerle gönderilmişti (Grup, Ek bilgiler):"
+                " hiçbir şey değiştirilmedi"
+            ),
+        ),
+        ("base_url is required", "base_url zorunludur"),
+    ],
+)
+def test_a_sentence_names_fields_as_the_page_does(sentence: str, turkish: str) -> None:
+    speak("tr", "")
+    assert known(sentence) == turkish
 
 
 def test_no_sentence_of_an_error_is_left_in_english() -> None:
@@ -123,8 +152,21 @@ MADE = [
         " put it there"
     ),
     (
-        "the provider x of rescind-x 1.0 cannot be made (KeyError: 1): update or"
-        " uninstall the package"
+        "the provider x of rescind-x 1.0 cannot be made (KeyError: 1): correct, update"
+        " or uninstall the package"
+    ),
+    (
+        "the provider x of rescind-x 1.0 cannot be imported (KeyError: 1): correct,"
+        " update or uninstall the package"
+    ),
+    (
+        "the provider X of rescind-x 1.0 has a wrong name: a name has small letters,"
+        " digits and _, and begins with a letter; correct, update or uninstall the"
+        " package"
+    ),
+    (
+        "the provider x of rescind-x 1.0 is not a class that derives from"
+        " rescind.provider.Provider: correct, update or uninstall the package"
     ),
     "[akinon.default]: base_url: must be a scheme and a host, such as https://host",
     "3 calls failed in a row; the last: not connected: [Errno 111] Connection refused",
@@ -226,6 +268,6 @@ def test_a_refused_entry_is_told_in_turkish_and_not_as_the_providers_words(
     [one] = submit(*ledger, [entry], utc_now(), by="token:tests")
     for address in (f"/desk/cancellations/{one.id}", f"{LIST}?state=rejected"):
         shown = turkish(clerk).get(address).text
-        assert "order zorunludur" in shown
+        assert "Sipariş zorunludur" in shown
         assert "is required" not in shown
         assert "Sağlayıcının kendi sözleri" not in shown

@@ -21,7 +21,7 @@ from rescind.ledger.decision_events import (
 from rescind.ledger.phases import deadline_came
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import EDGES, FINAL, OPEN, RETRYABLE, State, diagram
-from rescind.provider.outcomes import Finding, Outcome, Reason
+from rescind.provider.outcomes import Finding, Outcome, Reason, unclear
 from rescind.provider.policy import Policy
 from tests.ledger.build import HOUR, NOW, PLAIN, SECOND, claimed, policy, progress
 
@@ -695,6 +695,14 @@ def test_a_reply_without_words_does_not_overwrite_earlier_words() -> None:
     assert (after.provider_code, after.provider_message) == ("455", "no")
 
 
+def test_a_sentence_of_ours_about_a_reply_does_not_overwrite_them() -> None:
+    known = claimed(S.VERIFYING, provider_message="sipariş bulunamadı")
+    after = decide(known, unclear("not among the current orders"), PLAIN, NOW)
+    assert after.provider_message == "sipariş bulunamadı"
+    after = decide(claimed(S.VERIFYING), unclear("no clear status"), PLAIN, NOW)
+    assert after.provider_message == "no clear status"
+
+
 def test_a_confirmed_refusal_keeps_its_words() -> None:
     known = claimed(S.VERIFYING, hint=R.WINDOW_CLOSED, provider_message="too late")
     seen = Finding(Said.ACTIVE, None, "400", "approved")
@@ -764,7 +772,9 @@ def held(draw: st.DrawFn) -> Claimed:
         step=draw(st.integers(0, 50)),
         batch_cap=draw(st.none() | st.integers(1, 100)),
     )
-    return replace(known, cancel_before=draw(st.none() | times))
+    # What is being sent waits for nothing.
+    waits = known.progress.state is not S.SENDING and draw(st.booleans())
+    return replace(known, cancel_before=draw(st.none() | times), waits=waits)
 
 
 @given(held(), events, policies, times)
@@ -794,7 +804,8 @@ def test_a_decision_is_a_function_of_what_it_is_given(
 def test_a_cancel_with_a_lost_answer_is_resent_only_if_it_is_repeatable(
     known: Claimed, rules: Policy, at: datetime
 ) -> None:
-    sending = replace(known, progress=replace(known.progress, state=S.SENDING))
+    progress = replace(known.progress, state=S.SENDING)
+    sending = replace(known, progress=progress, waits=False)
     after = decide(sending, Lost(), rules, at)
     assert after.lost
     assert after.state is S.VERIFYING or (rules.repeatable and after.state is S.QUEUED)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import fcntl
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -349,6 +351,37 @@ def test_only_the_first_writer_waits_long_behind_one_that_stands_still(
             assert waited() >= transactions.TURN_SECONDS
             assert waited() < 2 * transactions.STUCK_SECONDS
         assert waited() == 0
+    engine.dispose()
+
+
+def test_threads_of_one_process_wait_for_each_other_without_asking_again(
+    sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=naps.append)
+    monkeypatch.setattr(transactions, "time", clock)
+    engine = open_ledger(sqlite_ledger_url)
+    one, once = add(engine), text("UPDATE cancellation SET polls = polls + 1")
+
+    def write(_: int) -> None:
+        with writing(engine) as connection:
+            connection.execute(once)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(64)))
+    assert row(engine, one).polls == 64
+    assert naps == []
+    engine.dispose()
+
+
+def test_a_thread_that_hangs_in_its_turn_blocks_no_other_for_ever(
+    sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "TURN_SECONDS", 0.05)
+    engine = open_ledger(sqlite_ledger_url)
+    with transactions._turn(f"{engine.url.database}-turn"):
+        one = add(engine)
+    assert row(engine, one).id == one
     engine.dispose()
 
 

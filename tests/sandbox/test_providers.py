@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from rescind.sandbox import Sandbox
@@ -85,6 +87,15 @@ def test_dukkango_lists_active_orders_once_in_a_while(sandbox: Sandbox) -> None:
     sandbox.settings(cooldown=0)
     dukkango_cancel(sandbox)
     assert dukkango(sandbox, "GET", "orders/get-current").json()["data"] == []
+
+
+def test_a_call_whose_answer_lists_no_order_has_its_time_too(sandbox: Sandbox) -> None:
+    began = time.time()
+    dukkango(sandbox, "GET", "orders/get-current")
+    assert sandbox.orders("dukkango") == []
+    times = sandbox.call_times()
+    assert times == sorted(times)
+    assert began - 1 < times[-1] < time.time() + 1
 
 
 def test_dukkango_tokens_end(sandbox: Sandbox) -> None:

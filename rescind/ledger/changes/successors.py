@@ -33,6 +33,7 @@ from rescind.ledger.reading.predecessors import (
     in_these,
     predecessors_of,
 )
+from rescind.ledger.restored import RESTORED
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.dependency_table import DEPENDENCY
@@ -94,6 +95,8 @@ def follow(
 def begin(connection: Connection, ids: Collection[str], now: datetime) -> Following:
     """Judge cancellations themselves: such as those that this transaction has inserted
     as waiting."""
+    if not ids:
+        return Following()
     return _judged(connection, _these(connection.dialect.name), ids, now)
 
 
@@ -136,10 +139,10 @@ def _judged(
     known = predecessors_of(connection, [row.id for row in waiting])
     following = Following(judged=len(rows))
     for row in waiting:
-        if row.state != State.WITHDRAWN:
+        if is_waiting(row):
             _judge(following, row, known.get(row.id, []), now)
     following.reopened = _reopened(
-        [row for row in waiting if row.state == State.WITHDRAWN], known
+        [row for row in waiting if not is_waiting(row)], known
     )
     return following
 
@@ -159,8 +162,10 @@ def is_waiting(row: Row[Any]) -> bool:
 
 
 def was_not_wanted(row: Row[Any]) -> bool:
-    """Whether it ended for its predecessors' sake alone, and was never sent."""
+    """Whether it ended for its predecessors' sake alone, and was never sent, as far as
+    the ledger knows."""
     ended = (row.state, row.reason) == (State.WITHDRAWN, Reason.NOT_WANTED)
+    ended = ended or (row.state == State.FAILED and bool(row.lost))
     return ended and row.waits_for is not None and not row.attempts
 
 
@@ -171,16 +176,20 @@ def _judge(
     if verdict is Verdict.WANTED:
         following.released.append(row)
         return
-    if keeping != row.waits_for:
-        following.waits_for.setdefault(keeping, []).append(row.id)
     if verdict is Verdict.NOT_WANTED:
         its = following.not_wanted.setdefault((row.provider, row.account), [])
         its.append(_ended(row, why_not_wanted(known), now))
+    elif keeping != row.waits_for:
+        following.waits_for.setdefault(keeping, []).append(row.id)
 
 
 def _ended(row: Row[Any], why: str, now: datetime) -> Change:
     was = progress_of(row)
-    to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
+    if was.lost:
+        # Its reading could not tell whether it was sent before a restore.
+        to, why = final(was, State.FAILED, Reason.UNRESOLVED, now), RESTORED
+    else:
+        to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
     return Change([row.id], row.version, was.state, to, evidence=why)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -134,7 +135,27 @@ def _queues(engine: Engine, queue: str | None) -> Iterator[str]:
 
 @contextmanager
 def _turn(name: str) -> Iterator[None]:
-    """Wait in the queue of this name. A process that dies leaves the queue."""
+    """Wait in the queue of this name. A process that dies leaves the queue.
+
+    Threads of this process wait for each other first. They sleep until they are woken;
+    only one of them at a time asks for the lock that it shares with other processes,
+    again and again.
+    """
+    give_up = time.monotonic() + (STUCK_SECONDS if name in _stuck else TURN_SECONDS)
+    own = _own.setdefault(name, threading.Lock())
+    if not own.acquire(timeout=max(0.0, give_up - time.monotonic())):
+        _stuck.add(name)
+        yield
+        return
+    try:
+        with _turn_of_process(name, give_up):
+            yield
+    finally:
+        own.release()
+
+
+@contextmanager
+def _turn_of_process(name: str, give_up: float) -> Iterator[None]:
     try:
         queue = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
@@ -142,21 +163,22 @@ def _turn(name: str) -> Iterator[None]:
         yield
         return
     try:
-        _wait_in(queue, name)
+        _wait_in(queue, name, give_up)
         yield
     finally:
         os.close(queue)
 
 
+_own: dict[str, threading.Lock] = {}
+"""One lock for each queue. It keeps the threads of this process apart."""
 _stuck: set[str] = set()
 """Queues in which this process has waited in vain: the process whose turn it is stands
 still. If each transaction waited as long again, every permit would end before its
 call."""
 
 
-def _wait_in(queue: int, name: str) -> None:
+def _wait_in(queue: int, name: str, give_up: float) -> None:
     """Wait for the turn, but not so long that SQLite's own error is delayed."""
-    give_up = time.monotonic() + (STUCK_SECONDS if name in _stuck else TURN_SECONDS)
     while time.monotonic() < give_up:
         try:
             fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
