@@ -15,10 +15,12 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Connection,
     Row,
     and_,
     bindparam,
+    literal_column,
     or_,
     select,
     text,
@@ -81,9 +83,15 @@ def _of_one() -> Any:
     keyed = and_(its, C.key == order, C.order_id == order)
     others = and_(its, text(OTHER_KEY), C.order_id == order)
     chosen = select(C.id, C.state, C.reason, C.due_at, C.params)
-    failed = and_(C.state == State.FAILED, C.lost == 1)
-    matters = or_(C.state.in_(MATTERS), failed)
+    failed = and_(C.state == _word(State.FAILED), C.lost == 1)
+    matters = or_(C.state.in_([_word(state) for state in MATTERS]), failed)
     return chosen.where(or_(keyed, others), matters).order_by(C.id)
+
+
+def _word(state: State) -> ColumnElement[Any]:
+    # SQLite compares a parameter with the states that its partial indexes name, and
+    # compiles the statement again each time.
+    return literal_column(f"'{state}'")
 
 
 def _sibling(row: Row[Any]) -> Sibling:
