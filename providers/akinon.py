@@ -33,7 +33,13 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from providers.akinon_advice import ADVICE, PANEL
 from providers.akinon_facts import FACTS
 from providers.akinon_params import SEALED_PARAMS, AkinonParams, canonical
-from providers.akinon_replies import fault_of, refusal_of, said_by, shown_by
+from providers.akinon_replies import (
+    cancel_shown,
+    fault_of,
+    refusal_of,
+    said_by,
+    shown_by,
+)
 from rescind.provider.account import Account
 from rescind.provider.error_pages import turned_away, turned_away_login
 from rescind.provider.http_messages import Reply, Request, json_request
@@ -173,11 +179,7 @@ class Akinon(WithLogin[AkinonAccount]):
             return Findings({order.id: Finding(Outcome.REQUESTED)})
         if not isinstance(document, dict):
             raise UnreadableReplyError("a 200 whose body is not an order")
-        shown = shown_by(order, document)
-        if shown.outcome is Outcome.CANCELLED:
-            return Findings({order.id: shown})
-        taken_on = Finding(Outcome.REQUESTED, None, shown.code, shown.message)
-        return Findings({order.id: taken_on})
+        return Findings({order.id: cancel_shown(order, document)})
 
     def build_read(
         self, account: AkinonAccount, token: str | None, orders: Sequence[Order]

@@ -84,11 +84,16 @@ def fault_of(status: int) -> Held | TokenRefused | None:
 # --- the status of an order ---------------------------------------------------------
 
 
-def shown_by(order: Order, document: dict[str, Any]) -> Finding:
-    """What the order's detail says of the whole order, or of the named items."""
+def names_another(order: Order, document: dict[str, Any]) -> bool:
+    """Whether the order's detail is one of another order."""
     given = (document.get(name) for name in ("pk", "id"))
     ids = {_digits(one) for one in given if one is not None}
-    if ids and order.id not in ids:
+    return bool(ids) and order.id not in ids
+
+
+def shown_by(order: Order, document: dict[str, Any]) -> Finding:
+    """What the order's detail says of the whole order, or of the named items."""
+    if names_another(order, document):
         return Finding(
             Outcome.UNKNOWN, message="the reply is about another order", own=True
         )
@@ -102,6 +107,15 @@ def shown_by(order: Order, document: dict[str, Any]) -> Finding:
             Outcome.UNKNOWN, message="the reply lacks some named items", own=True
         )
     return _together([code for item, code in items if not named or item in named])
+
+
+def cancel_shown(order: Order, document: dict[str, Any]) -> Finding:
+    """What the order's detail in the answer to a cancel says. Such an answer is at
+    least a request, unless it is about another order."""
+    shown = shown_by(order, document)
+    if shown.outcome is Outcome.CANCELLED or names_another(order, document):
+        return shown
+    return Finding(Outcome.REQUESTED, None, shown.code, shown.message)
 
 
 def _items(document: dict[str, Any]) -> list[tuple[str | None, int | None]]:

@@ -8,10 +8,17 @@ from simulate.memory_ledger import raw
 
 # What its predecessors keep waits for their ends, or for one that failed.
 IS_OPEN = (
-    "SELECT 1 FROM cancellation WHERE finished_at IS NULL"
-    " AND (state = 'scheduled' AND waits_for > 0) IS NOT TRUE LIMIT 1"
+    (
+        "SELECT 1 FROM cancellation WHERE finished_at IS NULL"
+        " AND (state = 'scheduled' AND waits_for > 0) IS NOT TRUE LIMIT 1"
+    ),
+    "SELECT 1 FROM postponed_judgement LIMIT 1",
+    "SELECT 1 FROM postponed_completion LIMIT 1",
 )
-IS_DUE = "SELECT 1 FROM cancellation WHERE due_at <= ? LIMIT 1"
+IS_DUE = (
+    "SELECT 1 FROM cancellation WHERE due_at <= ? LIMIT 1",
+    "SELECT 1 FROM postponed_judgement WHERE due_at <= ? LIMIT 1",
+)
 WILL_BE_DUE = (
     (
         "SELECT min(due_at) FROM cancellation WHERE due_at > ?"
@@ -21,6 +28,7 @@ WILL_BE_DUE = (
         "SELECT min(cancel_before) FROM cancellation WHERE cancel_before > ?"
         " AND state = 'scheduled' AND waits_for > 0"
     ),
+    "SELECT min(due_at) FROM postponed_judgement WHERE due_at > ?",
     "SELECT min(paused_until) FROM lane WHERE paused_until > ?",
     "SELECT min(probe_at) FROM lane WHERE probe_at > ?",
 )
@@ -34,14 +42,15 @@ class LedgerView:
             self._raw = raw(connection)
 
     def has_open(self) -> bool:
-        """Whether any cancellation has not ended, and waits for no others."""
-        return self._look(IS_OPEN) is not None
+        """Whether any cancellation has not ended, and waits for no others, or the
+        sweep has something left to judge."""
+        return any(self._look(one) is not None for one in IS_OPEN)
 
     def next_due(self, now: float) -> float | None:
         """When an order or lane is due next, in seconds since the epoch, as ``now`` is.
         None if an order is due already, or nothing will be due."""
         moment = int(now * 1000)
-        if self._look(IS_DUE, moment):
+        if any(self._look(one, moment) for one in IS_DUE):
             return None
         times = [self._look(one, moment) for one in WILL_BE_DUE]
         due = min((one for one in times if one), default=None)

@@ -14,6 +14,7 @@ from rescind.demo.facts import Offence
 from rescind.ledger.states import FINAL, State
 from rescind.provider.outcomes import Reason
 from simulate.planned_entries import complete
+from simulate.producers import BEGAN
 from simulate.scenario import Scenario
 from simulate.simulated_withdrawals import path_of
 
@@ -30,6 +31,14 @@ class Plans:
         by_path = {(row["provider"], row["account"], row["key"]): row for row in rows}
         self._plans: dict[str, tuple[Row, list[Row], set[str]]] = {}
         self._number = Counter((row["provider"], row["order"]) for row in rows)
+        self._restored_at = max(
+            (
+                each.at + each.seconds
+                for each in plan.troubles
+                if each.kind == "ledger-restored"
+            ),
+            default=0.0,
+        )
         for message in plan.messages:
             refs: dict[str, Row] = {}
             for entry in complete(message.entries):
@@ -44,7 +53,8 @@ class Plans:
                     refs[entry["ref"]] = row
 
     def offences(self, records: Rows) -> Iterator[Offence]:
-        sent = _first_cancels(records)
+        # The restored ledger does not know the ends before which it was sent.
+        sent = _first_cancels(records, BEGAN.timestamp() + self._restored_at)
         for row, before, wanted in self._plans.values():
             path = (row["provider"], row["order"])
             first = sent.get(path) if self._number[path] == 1 else None
@@ -94,11 +104,12 @@ def _met(row: Row, wanted: set[str]) -> bool:
     return row["state"] in FINAL and bool(end & wanted)
 
 
-def _first_cancels(records: Rows) -> dict[tuple[str, str], float]:
-    """When the first cancel of each order was sent."""
+def _first_cancels(records: Rows, since: float) -> dict[tuple[str, str], float]:
+    """When the first cancel of each order was sent; without those sent before
+    ``since``."""
     found: dict[tuple[str, str], float] = {}
     for record in records:
         times = [each["t"] for each in record["events"] if each["op"] == "cancel"]
-        if times:
+        if times and min(times) >= since:
             found[record["provider"], record["id"]] = min(times)
     return found

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from random import Random
 
-from simulate.planned_entries import is_planned
-
 EACH, OF = 4, 7
 """Worlds whose seed leaves this rest. No seed that once found a fault does: its world
-stays as it was. In these worlds nothing is withdrawn, and nothing waits for others:
-producers would have to repeat what they decided since the copy."""
+stays as it was. In these worlds nothing is withdrawn: producers would have to repeat
+what they decided since the copy."""
 
 
 def is_restored(seed: int) -> bool:
-    return seed % OF == EACH and not is_planned(seed)
+    return seed % OF == EACH
 
 
 def moments(seed: int, span: float) -> tuple[float, float]:

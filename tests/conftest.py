@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
 from rescind.api.api_context import ApiContext
+from rescind.engine import sweeper
 from rescind.ledger.storage import schema_versions
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
@@ -73,6 +74,11 @@ def _turn(item: pytest.Item) -> int:
     return next(found, len(SLOWEST))
 
 
+def pytest_configure() -> None:
+    """Let the garbage collector look less often: tests make few cycles."""
+    gc.set_threshold(50_000, 20, 100)
+
+
 def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of the garbage collector's rounds.
 
@@ -81,7 +87,6 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -111,6 +116,7 @@ def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job of the sweep finishes in one turn, however slow the machine is."""
     for job in (retention, search_job, group_job):
         monkeypatch.setattr(job, "BUDGET_SECONDS", 600.0)
+    monkeypatch.setattr(sweeper, "MOVING_SECONDS", 600.0)
 
 
 @pytest.fixture(autouse=True)

@@ -48,7 +48,7 @@ def install_sixth(folder: Path, name: str = "sixth") -> Path:
     source = write_package(name, folder) / "src"
     title = "".join(part.capitalize() for part in name.split("_"))
     entry_points = {
-        GROUP: {name: f"rescind_{name}.provider:{title}"},
+        GROUP: {name: f"rescind_{name}.provider:{title}Provider"},
         "rescind.simulations": {name: f"rescind_{name}.simulation:{title}Simulation"},
     }
     install(source, f"rescind-{name}", entry_points)

@@ -16,9 +16,8 @@ from bench.plan_teams import PLANNED, SINGLE, Case, Planned, Single
 from bench.results import Result, Row, Target
 from bench.stats import alternate
 from rescind.ledger.changes.claims import Wanted, claim_many
-from rescind.ledger.changes.new_cancellation import NOT_DUE
 from rescind.ledger.changes.recording import LaneChanges, record_many
-from rescind.ledger.progress import Change, Claimed, Progress
+from rescind.ledger.progress import NOT_DUE, Change, Claimed, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.milliseconds import in_ms

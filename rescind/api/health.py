@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextvars import Context
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.operation_models import Alive, Ready
 from rescind.api.problem_details import JSON, ProblemError, ledger_unreachable
 from rescind.api.query_parameters import only_known
-from rescind.config.settings import SettingsError
+from rescind.config.settings import Settings, SettingsError
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping
 from rescind.telemetry import exposition, heartbeat
 from rescind.telemetry.shared_collection import SharedCollection
@@ -175,7 +175,19 @@ def show_metrics(request: Request, _caller: Reader) -> Response:
     collection: SharedCollection = request.app.state.metrics
     text = collection.metrics(
         lambda: exposition.exposition(
-            context.engine, redis, datetime.now(UTC), context.accounts
+            context.engine,
+            redis,
+            datetime.now(UTC),
+            context.accounts,
+            _keep_for(context.settings),
         )
     )
     return Response(text, media_type=CONTENT_TYPE)
+
+
+def _keep_for(chosen: Settings) -> timedelta | None:
+    """The retention; ``None`` if it is wrong: the workers' logs say so."""
+    try:
+        return chosen.keep_for
+    except SettingsError:
+        return None

@@ -61,6 +61,13 @@ class Lane(Document):
     probe_at: Moment | None
     fault: str | None
     stalled_since: Moment | None
+    reads_first_until: Annotated[
+        Moment | None,
+        Field(
+            description="After `rescind reconcile`: until when each order is read"
+            " before it is first sent."
+        ),
+    ]
     held_by: Actor
 
 

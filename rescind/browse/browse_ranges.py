@@ -43,8 +43,8 @@ class Wanted:
     account: str | None = None
     group: str | None = None
     reason: str | None = None
-    by: str | None = None
-    """The actor who submitted it."""
+    by: Sequence[str] = ()
+    """The actors, one of whom submitted it; empty for anybody."""
     since: int | None = None
     """The first ms of the period, of the time by which the list is sorted."""
     until: int | None = None
@@ -59,11 +59,12 @@ class Wanted:
             "account": self.account,
             "group_name": self.group,
             "reason": self.reason,
-            "submitted_by": self.by,
         }
         found: dict[str, Sequence[str]] = {
             name: [value] for name, value in given.items() if value is not None
         }
+        if self.by:
+            found["submitted_by"] = list(self.by)
         if self.states:
             found["state"] = list(self.states)
         return {name: values for name, values in found.items() if name not in held}

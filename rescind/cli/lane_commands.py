@@ -13,6 +13,10 @@ from rescind.ledger.reading.backlogs import COUNTED, Backlog
 from rescind.operations import actions
 from rescind.operations.lane_view import LaneView, age
 
+READS_FIRST = (
+    "the ledger was restored: for {} more, each order is read before it is first sent"
+)
+
 
 def show_lanes(*, exact: bool | None, as_json: bool) -> None:
     engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
@@ -41,6 +45,10 @@ def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
         until = f" for {_span(now, one.state.paused_until)}"
     rate = one.policy.rate
     why = f"{why}, {one.held_by}" if one.held_by else why
+    reads_first = one.reads_first_until(now)
+    if reads_first is not None:
+        said = READS_FIRST.format(_span(now, reads_first))
+        why = f"{why}; {said}" if why else said
     return (
         one.name,
         f"{status}{until}",

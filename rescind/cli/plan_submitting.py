@@ -1,4 +1,4 @@
-"""The code of ``rescind plan list``, ``check`` and ``submit``."""
+"""The code of ``rescind plan submit``, and of ``check`` for one plan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import typer
 
 from rescind.cli import connections, output
-from rescind.config.accounts import Accounts
+from rescind.cli.plan_ending import finish
+from rescind.cli.plan_templates_shown import FILE, need_templates
 from rescind.config.actors import command_actor
 from rescind.config.settings import settings
 from rescind.config.times import utc_now
@@ -21,84 +22,15 @@ from rescind.intake.repeats import remark
 from rescind.intake.values import named_values
 from rescind.ledger.access_limits import EVERYTHING
 from rescind.ledger.changes.submission_actions import SubmissionActions
-from rescind.operations.findings import status
-from rescind.operations.template_checks import template_checks
 from rescind.plans.plan_choice import template_named
-from rescind.plans.plan_documents import template_document
 from rescind.plans.plan_faults import PlanFault, RefusedPlanError
 from rescind.plans.plan_receipts import PlanTaken, as_document, faults_document
 from rescind.plans.plan_submission import PlanWish, submit_plan
 from rescind.plans.plan_templates import Template, Templates
 from rescind.plans.step_entries import Sender
-from rescind.plans.templates_file import load_templates, with_accounts
 from rescind.plans.typed_inputs import typed
 
-FILE = "plans-file"
-
-
-def need_templates(accounts: Accounts) -> Templates:
-    """The plans file; raises ``CommandError`` if it cannot be used."""
-    path = settings().plans
-    found = with_accounts(load_templates(path), accounts)
-    if found.missing:
-        raise CommandError(
-            f"there is no plans file {path}: copy plans.example.toml, or set"
-            " RESCIND_PLANS",
-            problem=FILE,
-        )
-    if found.fault is not None:
-        raise CommandError(found.fault, problem=FILE)
-    return found
-
-
-# --- rescind plan list ------------------------------------------------------------
-
-
-def list_templates(*, as_json: bool) -> None:
-    found = need_templates(connections.need_accounts())
-    plans = [template_document(one) for one in found.plans.values()]
-    for fault in (one for wrong in found.faults.values() for one in wrong):
-        messages.say(fault, FILE)
-    if as_json:
-        for one in plans:
-            output.emit_json(one)
-    elif plans:
-        columns = ("plan", "version", "takes", "steps", "title")
-        output.table(columns, map(_row, plans))
-    else:
-        messages.say("the plans file has no plan that can be used")
-
-
-def _row(plan: dict[str, Any]) -> tuple[object, ...]:
-    takes = (f"{n['name']}{'' if n['required'] else '?'}" for n in plan["inputs"])
-    steps = (one["step"] for one in plan["steps"])
-    return (
-        plan["plan"],
-        plan["version"],
-        " ".join(takes),
-        " ".join(steps),
-        plan["title"],
-    )
-
-
 # --- rescind plan check -----------------------------------------------------------
-
-
-def check_file(*, as_json: bool) -> None:
-    accounts = connections.need_accounts()
-    need_templates(accounts)
-    chosen = settings()
-    found = list(template_checks(chosen.plans, accounts, chosen.callbacks))
-    for check in found:
-        if as_json:
-            output.emit_json(check.document())
-        else:
-            output.emit(check.line())
-    if not found:
-        messages.say("the plans file has no plan")
-    if status(found):
-        messages.see(FILE)
-        raise typer.Exit(WRONG)
 
 
 def dry_run(
@@ -141,20 +73,30 @@ def submit(
     values: Sequence[str],
     key: str | None,
     callback_url: str | None,
+    seconds: float | None,
     *,
     as_json: bool,
 ) -> None:
+    """Submit the plan, and wait ``seconds`` at most for its end, if they are given."""
     connections.need_redis()
     taken = _submitted(name, values, key, callback_url)
     connections.notify_lanes(lanes_to_notify(taken.taken))
+    if not as_json:
+        output.emit(f"{taken.receipt}: plan {taken.id}, key {taken.key}")
+    if seconds is None:
+        _emit_receipt(taken, as_json=as_json)
+    _say_differences(taken)
+    _say_left_out(taken)
+    if seconds is not None:
+        finish(connections.need_ledger(), taken, seconds, as_json=as_json)
+
+
+def _emit_receipt(taken: PlanTaken, *, as_json: bool) -> None:
     if as_json:
         output.emit_json(as_document(taken))
         return
-    output.emit(f"{taken.receipt}: plan {taken.id}, key {taken.key}")
     columns = ("step", "id", "receipt")
     output.table(columns, [(s.name, s.taken.id, s.taken.receipt) for s in taken.steps])
-    _say_differences(taken)
-    _say_left_out(taken)
 
 
 def _say_differences(taken: PlanTaken) -> None:

@@ -1,4 +1,4 @@
-"""``rescind plan list``, ``check`` and ``submit``."""
+"""``rescind plan templates``, ``check`` and ``submit``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,21 @@ Key = Annotated[
     ),
 ]
 
+WaitForEnd = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        metavar="[SECONDS]",
+        min=0,
+        help="Wait until the plan has ended, at most 300 seconds or as many as you"
+        " give, and print its verdict.",
+    ),
+]
 
-def list_(as_json: Json = False) -> None:
+
+def templates(as_json: Json = False) -> None:
     """List the plans of plans.toml, with what each takes and its steps."""
-    from rescind.cli.plan_submitting import list_templates
+    from rescind.cli.plan_templates_shown import list_templates
 
     list_templates(as_json=as_json)
 
@@ -46,12 +57,14 @@ def check(
 
     Exit status: 0 all is well; 2 something is wrong; 3 a service cannot be reached.
     """
-    from rescind.cli import plan_submitting
-
     if name is None:
-        plan_submitting.check_file(as_json=as_json)
+        from rescind.cli.plan_templates_shown import check_file
+
+        check_file(as_json=as_json)
     else:
-        plan_submitting.dry_run(name, values or [], key, as_json=as_json)
+        from rescind.cli.plan_submitting import dry_run
+
+        dry_run(name, values or [], key, as_json=as_json)
 
 
 def submit(
@@ -69,15 +82,16 @@ def submit(
             metavar="URL", help="Where its end is told; the template's if not given."
         ),
     ] = None,
+    wait: WaitForEnd = None,
     as_json: Json = False,
 ) -> None:
     """Submit a plan: all of its cancellations, or none.
 
     Submitting it again with the same key and steps changes nothing.
 
-    Exit status: 0 done; 2 something is wrong, and nothing is submitted; 3 a service
-    cannot be reached.
+    Exit status: 0 done; 1 (with --wait) the verdict is not done; 2 something is wrong,
+    and nothing is submitted; 3 a service cannot be reached; 4 the wait timed out.
     """
     from rescind.cli.plan_submitting import submit as submit_one
 
-    submit_one(name, values or [], key, callback_url, as_json=as_json)
+    submit_one(name, values or [], key, callback_url, wait, as_json=as_json)

@@ -1,7 +1,9 @@
-"""The code of ``rescind plan show``."""
+"""The code of ``rescind plan show`` and ``rescind plan list``."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,11 +12,19 @@ from rescind.cli import connections, output
 from rescind.cli.records_shown import delivery_words
 from rescind.errors.reported import CommandError
 from rescind.ledger.deliveries.delivery_queries import deliveries_of_plan
-from rescind.ledger.reading.plans import PlanFilter, plan_document, plan_page
+from rescind.ledger.reading.plans import (
+    Document,
+    PlanFilter,
+    plan_document,
+    plan_page,
+)
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.text import storable
 
 COLUMNS = ("step", "after", "lane", "order", "state", "attempts", "finished", "id")
+LISTED = ("id", "name", "verdict", "steps", "submitted")
+MOST = 10_000
+"""Plans that one command lists at most: all are read before the first is printed."""
 OPEN = "none yet: a step is open"
 
 
@@ -33,7 +43,33 @@ def show_plan(name: str, *, as_json: bool) -> None:
     for one in deliveries:
         output.emit(f"{'delivery':<17} {delivery_words(one)}")
     output.emit()
-    output.table(COLUMNS, [_line(step) for step in listed])
+    emit_steps(listed)
+
+
+def emit_steps(steps: Sequence[Document]) -> None:
+    output.table(COLUMNS, [_line(step) for step in steps])
+
+
+def list_plans(wanted: PlanFilter, limit: int, *, as_json: bool) -> None:
+    """Print the newest plans that match: each with its verdict and its steps."""
+    with reading(connections.need_ledger()) as connection:
+        # One plan more than is shown tells whether there are more.
+        found = plan_page(connection, wanted, min(limit, MOST) + 1).plans
+    output.emit_list(
+        found,
+        LISTED,
+        _summary,
+        as_json=as_json,
+        limit=min(limit, MOST),
+        more="newest",
+    )
+
+
+def _summary(plan: Document) -> tuple[object, ...]:
+    states = (step["state"] or "deleted" for step in plan["steps"])
+    steps = ", ".join(f"{number} {state}" for state, number in Counter(states).items())
+    name = f"{plan['plan']}/{plan['key']}"
+    return (plan["id"], name, plan["verdict"] or "", steps, plan["created_at"])
 
 
 def _found(connection: Connection, name: str) -> dict[str, Any]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from rescind.cli import connections, output
 from rescind.config.accounts import Accounts
 from rescind.config.actors import command_actor
-from rescind.config.times import parse_moment
-from rescind.errors.reported import CommandError
+from rescind.intake.values import past_or_future_time
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.restored import read_first_until
 from rescind.ledger.storage.milliseconds import to_ms
@@ -25,7 +23,7 @@ from rescind.operations.reconciliation import (
 
 
 def reconcile_ledger(since: str | None, *, dry_run: bool, as_json: bool) -> None:
-    begin = _moment(since)
+    begin = past_or_future_time(since, "--since")
     engine, accounts = connections.need_ledger(), connections.need_accounts()
     now = now_of(engine)
     if dry_run:
@@ -38,15 +36,6 @@ def reconcile_ledger(since: str | None, *, dry_run: bool, as_json: bool) -> None
         output.emit_json(found.document(accounts, dry_run=dry_run))
     else:
         _emit(found, accounts, dry_run=dry_run)
-
-
-def _moment(since: str | None) -> datetime | None:
-    if since is None:
-        return None
-    try:
-        return parse_moment(since)
-    except ValueError as error:
-        raise CommandError(f"--since {error}") from None
 
 
 def _emit(found: Reconciliation, accounts: Accounts, *, dry_run: bool) -> None:

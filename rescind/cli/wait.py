@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import Engine, select
@@ -27,26 +29,48 @@ class Shown(Protocol):
     def __call__(self, counts: dict[str, int]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look has found."""
+
+    counts: dict[str, int]
+    """The number of cancellations in each state."""
+    over: bool
+    """Whether there is nothing more to wait for."""
+
+
 def wait(engine: Engine, ids: Sequence[str], seconds: float) -> int:
     """Wait until ``ids`` are final or ``seconds`` have passed; returns exit status."""
-    deadline = time.monotonic() + seconds
     states: dict[str, str] = dict.fromkeys(ids, State.QUEUED)
-    with _shown(len(states)) as show:
-        pause = FIRST_PAUSE
+    seen = watch(lambda: _look(engine, states), len(states), seconds)
+    if not seen.over:
+        _say_unfinished(seen.counts, seconds)
+        return TIMED_OUT
+    others = any(state != State.CANCELLED for state in seen.counts)
+    return NOT_ALL_CANCELLED if others else DONE
+
+
+def watch(look: Callable[[], Seen], total: int, seconds: float) -> Seen:
+    """Look again and again until it is over, or ``seconds`` have passed; returns what
+    the last look found. ``total`` is the number of cancellations.
+
+    An unreachable ledger raises only at the last look.
+    """
+    deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
+    seen = Seen({State.QUEUED: total}, over=False)
+    with _shown(total) as show:
         while True:
             last = time.monotonic() >= deadline
-            _look(engine, states, last=last)
-            counts = _counted(states)
-            show(counts)
-            if last or not _unfinished(counts):
-                break
+            try:
+                seen = look()
+            except LedgerUnreachableError:
+                if last:
+                    raise
+            show(seen.counts)
+            if last or seen.over:
+                return seen
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(pause * 1.5, LONGEST_PAUSE)
-    if _unfinished(counts):
-        _say_unfinished(counts, seconds)
-        return TIMED_OUT
-    others = any(state != State.CANCELLED for state in counts)
-    return NOT_ALL_CANCELLED if others else DONE
 
 
 def worst(submitted: int, waited: int) -> int:
@@ -54,18 +78,13 @@ def worst(submitted: int, waited: int) -> int:
     return WRONG if WRONG in (submitted, waited) else max(submitted, waited)
 
 
-def _look(engine: Engine, states: dict[str, str], *, last: bool) -> None:
-    """Read again the states that were not final.
-
-    An unreachable ledger raises only if this is the last look.
-    """
+def _look(engine: Engine, states: dict[str, str]) -> Seen:
+    """Read again the states that were not final."""
     pending = [one for one, state in states.items() if state not in FINAL]
-    try:
-        for start in range(0, len(pending), AT_ONCE):
-            states.update(_states(engine, pending[start : start + AT_ONCE]))
-    except LedgerUnreachableError:
-        if last:
-            raise
+    for start in range(0, len(pending), AT_ONCE):
+        states.update(_states(engine, pending[start : start + AT_ONCE]))
+    counts = counted(states.values())
+    return Seen(counts, over=not unfinished(counts))
 
 
 def _states(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
@@ -75,25 +94,28 @@ def _states(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
         return {row.id: row.state for row in connection.execute(chosen)}
 
 
-def _counted(states: dict[str, str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for state in states.values():
-        counts[state] = counts.get(state, 0) + 1
+def counted(states: Iterable[str]) -> dict[str, int]:
+    """The number of each state, in the order of a cancellation's life."""
+    counts = Counter(states)
     return {state: counts[state] for state in State if state in counts}
 
 
-def _unfinished(counts: dict[str, int]) -> dict[str, int]:
+def unfinished(counts: dict[str, int]) -> dict[str, int]:
+    """Those of the counts that are of states that are not final."""
     return {state: n for state, n in counts.items() if state not in FINAL}
 
 
 def _say_unfinished(counts: dict[str, int], seconds: float) -> None:
-    rest = _unfinished(counts)
-    listed = ", ".join(f"{n} {state}" for state, n in rest.items())
+    rest = unfinished(counts)
     messages.say(
-        f"after {seconds:g} s {sum(rest.values())} are not final yet ({listed}): they"
-        " go on; `rescind lanes` says why they wait, and whether workers run",
+        f"after {seconds:g} s {sum(rest.values())} are not final yet ({listed(rest)}):"
+        " they go on; `rescind lanes` says why they wait, and whether workers run",
         "not-final-yet",
     )
+
+
+def listed(counts: dict[str, int], between: str = ", ") -> str:
+    return between.join(f"{n} {state}" for state, n in counts.items())
 
 
 @contextmanager
@@ -120,8 +142,8 @@ def _shown(total: int) -> Iterator[Shown]:
         task = bar.add_task("", total=total)
 
         def show(counts: dict[str, int]) -> None:
-            words = " · ".join(f"{n} {state}" for state, n in counts.items())
-            done = total - sum(_unfinished(counts).values())
+            words = listed(counts, " · ")
+            done = total - sum(unfinished(counts).values())
             bar.update(task, completed=done, description=words)
 
         yield show

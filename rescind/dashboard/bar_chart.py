@@ -10,7 +10,10 @@ from rescind.ledger.states import State
 
 LEFT, TOP, HEIGHT = 46, 8, 150
 LEAST = 2.0
-"""The least height of a part of a bar, so that one failure among thousands shows."""
+"""The least height at which a part of a bar is seen. A lower one has a mark below the
+axis, too, so that one failure among thousands shows. All parts are true to scale."""
+MARKS, MARK_STEP = TOP + HEIGHT + 2, 3
+"""The top of the first mark of a bar, and from one mark to the next."""
 WIDTH = 674
 """The width of all bars together."""
 GAP = 0.28
@@ -21,12 +24,13 @@ LABELS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The part of a bar for one state."""
+    """The part of a bar for one state, or its mark below the axis."""
 
     state: State
     x: float
     y: float
     height: float
+    is_mark: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +89,19 @@ def ticks_of(top: int) -> list[tuple[float, int]]:
 def bars_of(
     counts: Mapping[State, int], states: Sequence[State], x: float, top: int
 ) -> list[Bar]:
-    """The parts of one bar at ``x``, from bottom to top."""
+    """The parts of one bar at ``x``, from bottom to top, and then its marks."""
     foot, found = float(TOP + HEIGHT), []
     for state in states:
         if number := counts.get(state, 0):
-            height = max(LEAST, number * HEIGHT / top)
+            height = number * HEIGHT / top
             foot -= height
             found.append(Bar(state, round(x, 2), round(foot, 2), round(height, 2)))
-    return found
+    low = [bar for bar in found if bar.height < LEAST]
+    marks = [
+        Bar(bar.state, bar.x, MARKS + at * MARK_STEP, LEAST, is_mark=True)
+        for at, bar in enumerate(low)
+    ]
+    return found + marks
 
 
 def round_up(value: int) -> int:

@@ -61,7 +61,6 @@ CALLS = (
     N_("put back before its turn came"),
     N_("%(lane)s has no usable account"),
     N_("another worker's login did not end in time"),
-    N_("cancelled by %(id)s"),
     N_("waits for %(id)s"),
     N_("%(id)s may have cancelled it"),
     N_("the lease ran out"),
@@ -78,19 +77,13 @@ CALLS = (
     N_("a 200 whose body is not an order"),
     N_("a login reply without a key"),
     N_("a login reply without an access_token"),
-    N_("the reply is about another order"),
-    N_("the reply lacks some named items"),
-    N_("the report is about another order"),
     N_(
         "Dükkango refused the login (%(status)s): check app_secret_key, "
         "rest_secret_key and base_url"
     ),
     N_("Dükkango refused the login: %(why_said)s"),
-    N_("no reason given"),
     N_("Dükkango refused the access token (401)"),
     N_("a get-current without a list of orders"),
-    N_("not among the current orders"),
-    N_("listed without one clear status"),
     N_(
         "iletiMerkezi refused the key and hash (401): check both, the panel's"
         " Settings > Security > Access Permissions > Allow API access, and "
@@ -107,13 +100,25 @@ CALLS = (
     N_("check the key"),
     N_("check the key, and on the dashboard whether the account is suspended"),
     N_("check base_url"),
+    N_("an unknown number"),
+)
+"""What a call proved, why a lane waits, and why an order changed."""
+REPLIES = (
+    N_("the reply is about another order"),
+    N_("the reply lacks some named items"),
+    N_("the report is about another order"),
+    N_("no reason given"),
+    N_("not among the current orders"),
+    N_("listed without one clear status"),
     N_(
         "delivered in part: %(left_said)s of it remained, and was cancelled "
         "and refunded"
     ),
-    N_("an unknown number"),
+    N_("a fault of ours: %(what)s"),
 )
-"""What a call proved, why a lane waits, and why an order changed."""
+"""What Rescind itself says of a reply, where the provider's own words usually stand."""
+DUPLICATES = (N_("cancelled by %(id)s"),)
+"""Why an order was not sent, in the same place."""
 DELIVERIES = (
     N_("HTTP 410: the receiver wants no more webhooks"),
     N_("HTTP %(status)s: redirects are not followed"),

@@ -27,7 +27,7 @@ from rescind.dashboard.page_guard import (
     RefusedError,
     TheDashboard,
 )
-from rescind.dashboard.translation import _
+from rescind.dashboard.translation import _, language
 
 AT_ONCE = 500
 """Rows of one transaction."""
@@ -117,7 +117,11 @@ def cell(value: object) -> str:
 
 
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
-    """RFC 4180: with CRLF, and quotes where they are needed."""
+    """RFC 4180: with CRLF, and quotes where they are needed.
+
+    In Turkish with semicolons, which a Turkish Excel expects.
+    """
     written = io.StringIO(newline="")
-    csv.writer(written).writerows(rows)
+    delimiter = ";" if language() == "tr" else ","
+    csv.writer(written, delimiter=delimiter).writerows(rows)
     return written.getvalue()

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rescind.dashboard.formatting import actor, plain
-from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_pages import Listed
+from rescind.dashboard.own_words import message_of
 from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.translation import N_, gettext
 
@@ -26,7 +26,7 @@ COLUMNS = {
     "state": N_("State"),
     "reason": N_("Reason"),
     "provider_code": N_("The provider's code"),
-    "provider_message": N_("The provider's own words"),
+    "provider_message": N_("What the provider or Rescind says"),
     "attempts": N_("Cancels that may have reached the provider"),
     "polls": N_("Status readings that were answered"),
     "not_before": N_("Not before"),
@@ -57,13 +57,12 @@ def in_words(one: Listed) -> dict[str, Any]:
     """The record with the words of the page, in the reader's language."""
     record = one.record
     state, reason, by = record["state"], record["reason"], record["by"]
-    said = record["provider_message"]
     return {
         **record,
         "state": plain(state),
         "reason": because(state, reason) if reason else None,
         "by": actor(by) if by else None,
-        "provider_message": known(said) if said and one.ours else said,
+        "provider_message": message_of(record) or None,
     }
 
 

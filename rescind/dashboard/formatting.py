@@ -62,6 +62,20 @@ def number_of(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}".translate(str.maketrans(",.", separators()))
 
 
+def percent_of(number: int) -> str:
+    """A percentage as the reader's language writes it: ``87 %`` or ``%87``."""
+    return f"%{number}" if language() == "tr" else f"{number} %"
+
+
+def date_of(moment: datetime, form: str = "") -> str:
+    """A date as the reader's language writes it, then the time in this form.
+
+    The page's script writes dates so, too.
+    """
+    day = "%d.%m.%Y" if language() == "tr" else "%Y-%m-%d"
+    return moment.strftime(f"{day} {form}".strip())
+
+
 def as_moment(value: datetime | int | str) -> datetime:
     if isinstance(value, str):
         return datetime.fromisoformat(value).astimezone(UTC)
@@ -76,7 +90,7 @@ def at(value: datetime | int | str | None) -> Markup:
         return Markup("–")
     moment = as_moment(value)
     return Markup('<time datetime="{}" data-at>{}</time>').format(
-        _iso(moment), f"{moment:%Y-%m-%d %H:%M:%S}"
+        _iso(moment), date_of(moment, "%H:%M:%S")
     )
 
 

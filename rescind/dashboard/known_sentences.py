@@ -8,18 +8,27 @@ program reads the code beside it. Another's words match no text, and stay as the
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache, lru_cache
 
-from rescind.dashboard.call_sentences import CALLS, DELIVERIES, SYSTEM
+from rescind.dashboard.call_sentences import (
+    CALLS,
+    DELIVERIES,
+    DUPLICATES,
+    REPLIES,
+    SYSTEM,
+)
 from rescind.dashboard.entry_sentences import INTAKE, PARAMS
 from rescind.dashboard.ledger_sentences import FILES, LEDGER
 from rescind.dashboard.plan_sentences import PLANS
 from rescind.dashboard.schedule_sentences import RULES, RUNS, SOURCES
 from rescind.dashboard.setup_sentences import ACCOUNTS, PACKAGES, UNREACHABLE
-from rescind.dashboard.translation import LANGUAGES, gettext, language
+from rescind.dashboard.submission.row_fields import LABELS, NAMED
+from rescind.dashboard.translation import LANGUAGES, N_, gettext, language
 
 TEXTS = (
     *(*INTAKE, *PARAMS, *FILES, *LEDGER, *PLANS, *CALLS, *DELIVERIES, *SYSTEM),
+    *(*REPLIES, *DUPLICATES),
     *(*RULES, *RUNS, *SOURCES, *ACCOUNTS, *PACKAGES, *UNREACHABLE),
 )
 LONGEST = 2_000
@@ -36,6 +45,12 @@ VALUES = {
     "package": r"an unnamed package|\S+ \S+(?: and \S+ \S+)*",
 }
 """What the values of these names look like; others may be any text."""
+FIELDS = {
+    **{name: LABELS[name] for name in NAMED},
+    "params": N_("Parameters"),
+    "metadata": N_("Metadata"),
+}
+"""The labels of the fields of an entry that have one."""
 JOINED = "; "
 """What stands between the faults of several params."""
 BEFORE = ": "
@@ -48,6 +63,14 @@ def known(text: object) -> str:
     if language() == LANGUAGES[0] or len(sentence) > LONGEST:
         return sentence
     return _translated(sentence, language())
+
+
+def is_one_of(texts: Collection[str], sentence: str) -> bool:
+    """Whether a sentence is one of ``texts`` (of ``TEXTS``), with any values."""
+    if sentence in texts:
+        return True
+    patterns = (found for text, found in _patterns() if text in texts)
+    return any(found.fullmatch(sentence) for found in patterns)
 
 
 @lru_cache(KEPT)
@@ -68,9 +91,16 @@ def _filled(sentence: str) -> str | None:
 
 
 def _value(name: str, value: str) -> str:
+    if name in ("field", "fields"):
+        return ", ".join(map(_field, value.split(" and ")))
     if name.endswith("_word"):
         return gettext(value.replace("_", " "))
     return known(value) if name.endswith("_said") else value
+
+
+def _field(word: str) -> str:
+    """A field of an entry as pages call it; another's name as it is."""
+    return gettext(FIELDS[word]) if word in FIELDS else word
 
 
 def _joined(sentence: str) -> str | None:

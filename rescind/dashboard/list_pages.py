@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Row
 from rescind.browse.browsing import Found, Place, browse
 from rescind.browse.part_search import find_part
 from rescind.browse.search import search
-from rescind.dashboard.advice import advice, headline
+from rescind.dashboard.advice import headline
 from rescind.dashboard.listing_filter import Listing
+from rescind.dashboard.own_words import advice_on
 from rescind.ledger.changes.retries import REFUSED_KEY
 from rescind.ledger.reading.queries import as_record
-from rescind.ledger.states import RETRYABLE, State
+from rescind.ledger.states import RETRYABLE
 from rescind.provider.text import storable
 
 PAGE = 50
@@ -32,22 +33,12 @@ class Listed:
     @property
     def advice(self) -> str:
         one = self.record
-        known = (one["provider"], one["state"], one["reason"], one["attempts"])
-        return " ".join(filter(None, [headline(*known[2:]), advice(*known)]))
-
-    @property
-    def ours(self) -> bool:
-        return is_ours(self.record)
+        said = headline(one["reason"], one["attempts"])
+        return " ".join(filter(None, [said, advice_on(one)]))
 
     @property
     def retryable(self) -> bool:
         return may_be_retried(self.record)
-
-
-def is_ours(record: dict[str, Any]) -> bool:
-    """Whether its message is a sentence of Rescind's: no provider was ever asked."""
-    refused: bool = record["key"].startswith(REFUSED_KEY)
-    return refused or (record["state"] == State.EXPIRED and not record["attempts"])
 
 
 def may_be_retried(record: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.periods import presets
 from rescind.dashboard.reason_phrases import reasons_by_state
 from rescind.dashboard.rendering import page
-from rescind.dashboard.submission.local_times import local_now
+from rescind.dashboard.submission.local_times import COOKIE, zone_of
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.reading.groups import COUNTED, Standing, groups_from, standing
@@ -48,18 +49,22 @@ def cancellations(
     after: str = "",
 ) -> Response:
     """The cancellations that match a filter; for a search, exact matches first."""
+    zone, known = zone_of(request), COOKIE in request.cookies
+    written = (wanted.period.since, wanted.period.until)
     values = read_list(request, lambda c: _listed(c, wanted, after, who.limits))
     return page(
         request,
         "cancellations.html",
         wanted=wanted,
         short=0 < len(wanted.q) < LEAST,
+        value=_value_named(wanted.q),
         states=list(State),
         **values,
         reasons=reasons_by_state(),
         orders=orders(),
         presets=presets(),
-        zone=local_now(request, dashboard.now()).tzinfo,
+        zone=zone,
+        period=wanted.period.in_zone(zone) if known else written,
     )
 
 
@@ -78,6 +83,12 @@ def _listed(
         "plans": _has_plan(connection, wanted.q, limits),
         "providers": sorted({*seen, *filter(None, [wanted.provider])}),
     }
+
+
+def _value_named(words: str) -> str:
+    """The value in ``name=value``, as pages show metadata; else empty."""
+    found = re.fullmatch(r"[^\s=]+=(.*[^=].*)", words)
+    return found[1].strip() if found else ""
 
 
 def _has_plan(connection: Connection, key: str, limits: Limits) -> bool:

@@ -21,7 +21,7 @@ from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.reading.queries import rows_of
 
 SHOWN = 20
-"""Successors that a page lists."""
+"""Successors that a page lists, and plans."""
 
 Entries = Sequence[dict[str, Any]]
 
@@ -38,7 +38,8 @@ class Neighbours:
     more_after: bool
     same_order: Entries
     plans: Entries
-    """The plans of which it is a step, the newest first."""
+    """The plans of which it is a step, the newest ``SHOWN`` first."""
+    more_plans: bool
     it_waits: bool
     """Whether the ones before keep it from being sent."""
     advice: str | None
@@ -51,6 +52,8 @@ def read_neighbours(
     before = predecessors_of(connection, [row.id]).get(row.id, [])
     rows = rows_of(connection, [each.id for each in before])
     after = successors_of(connection, row, SHOWN + 1)
+    # One more than is shown tells whether there are more.
+    plans = plans_of(connection, row.id, SHOWN + 1, limits) if row.followed else []
     return Neighbours(
         before=waited_for(before, {one.id: one for one in rows if sees(limits, one)}),
         after=[
@@ -66,7 +69,8 @@ def read_neighbours(
         ],
         more_after=len(after) > SHOWN,
         same_order=same_order(connection, row, limits, now),
-        plans=plans_of(connection, row.id, limits) if row.followed else [],
+        plans=plans[:SHOWN],
+        more_plans=len(plans) > SHOWN,
         it_waits=is_waiting(row),
         advice=waiting_advice(before) if is_waiting(row) else None,
     )

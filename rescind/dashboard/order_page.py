@@ -8,13 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
-from rescind.dashboard.advice import advice, headline
+from rescind.dashboard.advice import headline
 from rescind.dashboard.bulk.order_actions import actions_on
 from rescind.dashboard.bulk.retry_action import refuses_again
 from rescind.dashboard.formatting import actor
 from rescind.dashboard.known_sentences import known
-from rescind.dashboard.list_pages import is_ours
 from rescind.dashboard.order_neighbours import read_neighbours
+from rescind.dashboard.own_words import advice_on
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -23,6 +23,7 @@ from rescind.dashboard.page_guard import (
     TheDashboard,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.self_update import self_update, unchanged
 from rescind.dashboard.story import story
 from rescind.dashboard.translation import N_, _
 from rescind.ledger.access_limits import Limits
@@ -40,7 +41,15 @@ NOTICES = {
     "released": N_("It is released: it is sent, whatever becomes of the others."),
     "skipped": N_("It is skipped: nothing is sent to the provider."),
     "accepted": N_("It was accepted: its next steps appear below."),
+    "accepted-respelled": N_(
+        "It was accepted: its next steps appear below. The order is sent as it stands"
+        " above, which is another spelling of what was typed."
+    ),
     "known": N_("It was submitted before: this changed nothing."),
+    "known-respelled": N_(
+        "It was submitted before: this changed nothing. The order stands above in"
+        " another spelling than it was typed."
+    ),
 }
 
 router = APIRouter(route_class=DashboardRoute)
@@ -54,6 +63,7 @@ def one(
     name: str,
     done: str = "",
 ) -> Response:
+    now = dashboard.now()
     with reading(dashboard.engine) as connection:
         row = find(connection, storable(name))
         # What is outside the limits is answered as if it did not exist.
@@ -63,18 +73,28 @@ def one(
             )
         steps = history(connection, row.id)
         deliveries = deliveries_of(connection, row.id)
-        others = read_neighbours(connection, row, who.limits, dashboard.now())
+        others = read_neighbours(connection, row, who.limits, now)
+    able = actions_on(row, dashboard, now)
     content = _content(row, steps, who.limits)
-    return page(
+    waits = _why_it_waits(dashboard, row)
+    is_open = State(row.state) not in FINAL or any(map(_is_waiting, deliveries))
+    shown = (content, sorted(able), waits, deliveries, others)
+    update = self_update(row.updated_at, now, *shown) if is_open else None
+    return unchanged(request, update) or page(
         request,
         "one.html",
         **content | ({"advice": others.advice} if others.advice else {}),
         others=others,
-        waits=_why_it_waits(dashboard, row),
-        able=actions_on(row, dashboard, dashboard.now()),
+        update=update,
+        waits=waits,
+        able=able,
         deliveries=deliveries,
         notice=_(NOTICES[done]) if done in NOTICES else None,
     )
+
+
+def _is_waiting(delivery: Mapping[str, Any]) -> bool:
+    return bool(delivery["state"] == "waiting")
 
 
 def _why_it_waits(dashboard: Dashboard, row: Row[Any]) -> str | None:
@@ -102,9 +122,8 @@ def _content(
         "record": record,
         "story": story(steps),
         "headline": headline(reason, attempts, _last_detail(steps)),
-        "ours": is_ours(record),
         "refused_again": refuses_again(record["state"]),
-        "advice": advice(record["provider"], record["state"], reason, attempts),
+        "advice": advice_on(record),
         "told": bool(row.callback_url or row.callback_task),
     }
 

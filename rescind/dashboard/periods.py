@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from rescind.config.times import parse_time
 from rescind.dashboard.page_guard import RefusedError
@@ -24,6 +24,10 @@ class Period:
     until: str = ""
     first: int | None = None
     end: int | None = None
+
+    def in_zone(self, zone: tzinfo) -> tuple[str, str]:
+        """Both times as a form has them that names this zone beside its fields."""
+        return _in_zone(self.since, zone), _in_zone(self.until, zone)
 
 
 ALWAYS = Period()
@@ -47,6 +51,29 @@ def period_of(since: str, until: str, now: datetime) -> Period:
     written = (since.strip(), until.strip())
     first, end = (_moment(one, now) for one in written)
     return Period(*written, to_ms(first), to_ms(end))
+
+
+def _in_zone(written: str, zone: tzinfo) -> str:
+    """A time with an offset as the zone's clocks show it; any other text unchanged.
+
+    A time that the clocks show twice keeps its offset.
+    """
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    if moment.tzinfo is None:
+        return written
+    shown = moment.astimezone(zone).replace(tzinfo=None)
+    text = shown.isoformat(" ", _precision(shown))
+    is_read_back = datetime.fromisoformat(with_offset(text, zone)) == moment
+    return text if is_read_back else written
+
+
+def _precision(shown: datetime) -> str:
+    if shown.microsecond:
+        return "milliseconds"
+    return "seconds" if shown.second else "minutes"
 
 
 def _moment(written: str, now: datetime) -> datetime | None:

@@ -16,8 +16,10 @@ from rescind.dashboard import formatting, translation
 from rescind.dashboard.aged_lists import noted_age
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.list_links import list_path
+from rescind.dashboard.own_words import in_words, label_of, message_of
 from rescind.dashboard.reason_phrases import because, outcome
 from rescind.dashboard.static_files import version
+from rescind.dashboard.submission.verdict_words import verdict_words
 from rescind.ledger.states import RETRYABLE
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -50,6 +52,7 @@ templates.filters |= {
     "mark": formatting.mark,
     "moment": formatting.moment,
     "known": _spoken(known),
+    "said": _spoken(in_words),
     "actor": _spoken(formatting.actor),
     "rate": _spoken(formatting.rate),
     "span": _spoken(formatting.span),
@@ -58,12 +61,16 @@ templates.globals |= {
     "age": formatting.age,
     "because": because,
     "outcome": outcome,
+    "date_of": formatting.date_of,
     "number_of": formatting.number_of,
     "units": formatting.units,
     "static_version": version(),
     "language": translation.language,
     "list_path": list_path,
+    "label_of": label_of,
+    "message_of": message_of,
     "retryable": RETRYABLE,
+    "verdict_words": verdict_words,
 }
 
 

@@ -30,6 +30,7 @@ from rescind.dashboard.bulk import lane_actions, order_actions
 from rescind.dashboard.submission import (
     file_pages,
     plan_submission_pages,
+    result_files,
     sample_file,
     submit_page,
 )
@@ -57,6 +58,7 @@ for part in (
     activity,
     submit_page,
     plan_submission_pages,
+    result_files,
     file_pages,
     sample_file,
     result_pages,

@@ -67,12 +67,12 @@ PACKAGES = (
     N_("provider cannot be used: %(why_said)s"),
     N_("the provider %(name)s of %(package)s %(why_said)s"),
     N_("an unnamed package"),
-    N_("%(why_said)s: update or uninstall the package"),
+    N_("%(why_said)s: correct, update or uninstall the package"),
     N_("cannot be imported (%(why)s)"),
     N_("cannot be made (%(why)s)"),
     N_(
         "has a wrong name: a name has small letters, digits and _, and begins"
-        " with a letter; update or uninstall the package"
+        " with a letter; correct, update or uninstall the package"
     ),
     N_("has a name that is Rescind's own: uninstall the package"),
     N_("is there more than once: uninstall all but one of them"),

@@ -209,6 +209,10 @@ _TOLD: Mapping[tuple[str | None, str], Told] = {
         "The provider shows the order as active: the cancel had no effect. It is sent"
         " again."
     ),
+    ("verifying", "scheduled"): lambda _s: _(
+        "The provider shows the order as active: it was not sent. It waits for others"
+        " again."
+    ),
     ("verifying", "requested"): lambda _s: _(
         "The provider shows that it is cancelling the order."
     ),

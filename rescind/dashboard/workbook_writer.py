@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles.numbers import FORMAT_GENERAL, FORMAT_TEXT
 from openpyxl.utils import get_column_letter
 
 TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -29,9 +30,15 @@ NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def workbook(
-    header: Sequence[str], rows: Iterable[Sequence[Any]], title: str
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    title: str,
+    to_fill_in: bool = False,
 ) -> IO[bytes]:
     """A file with one sheet of this title, which is deleted when it is closed.
+
+    In one ``to_fill_in``, all columns are formatted as Text, so that a spreadsheet
+    program changes nothing that people write there.
 
     Values are texts, numbers, ``None`` or times without a zone. Raises what ``rows``
     raises, and then leaves no file behind.
@@ -40,11 +47,13 @@ def workbook(
     sheet = book.create_sheet(_title(title))
     sheet.freeze_panes = "A2"
     for place in range(1, len(header) + 1):
-        sheet.column_dimensions[get_column_letter(place)].width = WIDTH
+        column = sheet.column_dimensions[get_column_letter(place)]
+        column.width = WIDTH
+        column.number_format = FORMAT_TEXT if to_fill_in else FORMAT_GENERAL
     file = TemporaryFile()  # noqa: SIM115  (the caller closes it)
     try:
         for row in chain([header], rows):
-            sheet.append([_cell(sheet, one) for one in row])
+            sheet.append([_cell(sheet, one, to_fill_in) for one in row])
         book.save(file)
     except BaseException:
         file.close()
@@ -58,12 +67,14 @@ def _title(text: str) -> str:
     return NOT_IN_TITLES.sub(" ", NOT_XML.sub(" ", text))[:LONGEST_TITLE]
 
 
-def _cell(sheet: Any, value: Any) -> Any:
+def _cell(sheet: Any, value: Any, to_fill_in: bool) -> Any:
     if not isinstance(value, str):
         return value
     cell = WriteOnlyCell(sheet, NOT_XML.sub("�", value)[:LONGEST])
     # Else, openpyxl makes a formula of a text such as =1+1, and an error of #N/A.
     cell.data_type = "s"
+    if to_fill_in:
+        cell.number_format = FORMAT_TEXT
     return cell
 
 

@@ -187,6 +187,7 @@ class _Demo:
             demo_report.outcomes_table(rows, self._providers),
             demo_report.calls_table(calls, self._providers),
         )
+        demo_report.print_unresolved(rows)
         took = time.monotonic() - self._began
         where = system.flower_url
         print(f"{took:.1f} s from start to end; Flower was at {where or 'no address'}")

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from rescind.demo.facts import LedgerRow
 from rescind.demo.order_oracle import Verdict
+from rescind.ledger.states import State
+from rescind.provider.outcomes import Reason
 
 EVIDENCE = {
     "maybe_done": "  answer lost",
@@ -22,6 +24,7 @@ EVIDENCE = {
 OTHERS = "others"
 """The column of rows that name no known provider."""
 MOST_SHOWN = 50
+UNREAD = f"{State.FAILED}/{Reason.UNRESOLVED}"
 
 CallCount = tuple[str, str, str, int]
 """Provider, operation, evidence, and the number of calls."""
@@ -53,6 +56,19 @@ def calls_table(calls: Iterable[CallCount], providers: Sequence[str]) -> Table:
     for name in EVIDENCE.values():
         _add_row(table, name, [unanswered[name, p] for p in providers])
     return table
+
+
+def print_unresolved(rows: Sequence[LedgerRow]) -> None:
+    """Print a line for each provider of which more than a fifth ended as
+    failed/unresolved: faults alone leave fewer."""
+    all_of = Counter(row["provider"] for row in rows)
+    unresolved = Counter(row["provider"] for row in rows if _outcome(row) == UNREAD)
+    for provider, count in sorted(unresolved.items()):
+        if count * 5 > all_of[provider]:
+            print(
+                f"{provider}: {count:,} of {all_of[provider]:,} ended as {UNREAD}: the"
+                " readings left them unknown. Look for words that its vocabulary lacks"
+            )
 
 
 def _table(

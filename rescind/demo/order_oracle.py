@@ -101,7 +101,7 @@ def _untrue(
     rows: Sequence[LedgerRow], truths: Mapping[tuple[str, str], Order]
 ) -> Iterator[Offence]:
     number, did = Counter(map(_of, rows)), {_of(row) for row in rows if _did_it(row)}
-    called = {_of(row) for row in rows if row["attempts"]}
+    called = {_of(row) for row in rows if row["attempts"] or _is_confirmed(row)}
     for row in rows:
         # If another row's call cancelled the same order, "too late" is not untrue.
         late = row["state"] == State.EXPIRED and (
@@ -120,8 +120,12 @@ def _untrue(
 
 def _did_it(row: LedgerRow) -> bool:
     """Whether this row states that a call of its own cancelled the order."""
-    ended = (row["state"], row["reason"]) == (State.CANCELLED, Reason.CONFIRMED)
-    return ended and row["attempts"] > 0
+    return _is_confirmed(row) and row["attempts"] > 0
+
+
+def _is_confirmed(row: LedgerRow) -> bool:
+    """Without attempts, its call was made in the time that a restored ledger lacks."""
+    return (row["state"], row["reason"]) == (State.CANCELLED, Reason.CONFIRMED)
 
 
 def _of(row: LedgerRow) -> tuple[str, str, str]:

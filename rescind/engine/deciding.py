@@ -52,7 +52,8 @@ def _changes(result: CallResult, policy: Policy) -> list[Change]:
     Most are: this saves statements."""
     alike: dict[tuple[Any, ...], list[Claimed]] = {}
     for one in result.claimed:
-        known = (id(one.progress), one.version, one.opened_at, one.cancel_before)
+        times = (one.opened_at, one.cancel_before)
+        known = (id(one.progress), one.version, *times, one.waits)
         alike.setdefault((*known, result.events[one.id]), []).append(one)
     return [_change(some, result, policy) for some in alike.values()]
 

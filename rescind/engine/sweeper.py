@@ -29,11 +29,13 @@ from rescind.telemetry.logs import named
 log = structlog.get_logger("rescind.sweep")
 
 LEASE = "sweep"
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 3.0
 """A sweep that died blocks the moves of others for so long. The lease only saves work:
 two sweeps at once do no harm, since each row has its own guard."""
-MOVING_SECONDS = 5.0
-"""A sweep begins no transaction after this time; the next sweep goes on."""
+MOVING_SECONDS = 1.5
+"""A sweep begins no move after this time, and no judgement after as long again; the
+next sweep goes on. Both end within the lease, so usually only one sweep moves orders.
+"""
 MOST_LOGGED = 10
 """Most unreadable rows that are named in the log for each lane."""
 _logged: set[Lane] = set()
@@ -93,8 +95,15 @@ def _judge(engine: Engine, now: datetime) -> None:
     """Judge what earlier transactions have left of the successors of ends."""
     give_up, more = time.monotonic() + MOVING_SECONDS, True
     while more and time.monotonic() < give_up:
-        with writing(engine) as connection:
-            more = judge_postponed(connection, now) is not None
+        try:
+            with writing(engine) as connection:
+                more = judge_postponed(connection, now) is not None
+        except LedgerUnreachableError:
+            raise
+        except Exception:
+            # It is found again by every sweep: lanes must not stand still for it.
+            log.exception("what was postponed was not judged")
+            return
 
 
 def _log_moved(moved: Moved) -> None:

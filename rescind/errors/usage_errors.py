@@ -73,7 +73,8 @@ USING = Group(
             " this key. It was submitted to another ledger, or was deleted after"
             " `RESCIND_RETENTION`, or was refused. Of a plan that was refused, nothing"
             " was kept.",
-            "`GET /v1/plans` lists all plans. See [plans.md](plans.md).",
+            "`rescind plan list` and `GET /v1/plans` list all plans. See"
+            " [plans.md](plans.md).",
         ),
         Problem(
             "no-such-lane",
@@ -128,10 +129,12 @@ USING = Group(
         Problem(
             "not-final-yet",
             "The wait timed out",
-            "`--wait` ended before all cancellations were final (exit status 4). None"
-            " of them was given up: the workers go on with them.",
+            "`--wait` ended before all cancellations were final, or before the plan had"
+            " ended (exit status 4). None of them was given up: the workers go on with"
+            " them.",
             "`rescind lanes` says why they wait, and whether workers run. `rescind list"
-            " --group …` shows their states.",
+            " --group …` and `rescind plan show ID` show their states. If a step of a"
+            " plan is `failed`, `rescind doctor` says what waits for a person.",
         ),
         Problem(
             "nobody-to-tell",

@@ -19,10 +19,34 @@ from rescind.ledger.changes.insertion import standing
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.transactions import reading
-from rescind.provider.guarded import asked
+from rescind.provider.guarded import asked, refused
+from rescind.provider.interface import Provider
+from rescind.provider.outcomes import InvalidRequestError
+from rescind.provider.text import plain_text
 
 AT_ONCE = 1000
 """The most keys that one statement looks up."""
+
+
+def canonical_order(entry: Mapping[str, Any]) -> str | None:
+    """The order of an entry as it is kept and sent; ``None`` if it is not valid."""
+    try:
+        provider = provider_named(entry.get("provider"))
+        found: str = asked(provider, lambda: _canonical(provider, entry), refused)
+    except InvalidRequestError:
+        return None
+    return found
+
+
+def _canonical(provider: Provider[Any], entry: Mapping[str, Any]) -> str:
+    return provider.canonical_order(provider.check_order(entry.get("order")))
+
+
+def respelled(entry: Mapping[str, Any]) -> str | None:
+    """The order as it is kept and sent, if that is not what the entry says."""
+    found = canonical_order(entry)
+    written = plain_text(entry.get("order")) or ""
+    return None if found is None or found == written.strip() else found
 
 
 def same_order(one: NewCancellation, row: Row[Any]) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from providers.registry import BY_NAME
-from rescind.config.times import parse_time
+from rescind.config.times import parse_moment, parse_time
 from rescind.errors.reported import CommandError
 from rescind.provider.text import fold
 
@@ -117,6 +117,16 @@ def future_time(value: str | None, option: str, now: datetime) -> datetime | Non
         why = f"{option} {value} has passed: give a time in the future"
         raise CommandError(why, problem="time-wrong")
     return moment
+
+
+def past_or_future_time(value: str | None, option: str) -> datetime | None:
+    """``value`` as a time, which cannot be relative; raises ``CommandError``."""
+    if value is None:
+        return None
+    try:
+        return parse_moment(value)
+    except ValueError as error:
+        raise CommandError(f"{option} {error}", problem="time-wrong") from None
 
 
 def group_name(value: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rescind.ledger.progress import Claimed, Progress
+from rescind.ledger.progress import NOT_DUE, Claimed, Progress
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Finding, Reason
 from rescind.provider.policy import Policy
@@ -48,6 +48,8 @@ def send_later(
 ) -> Progress:
     if known.past_deadline(now):
         return deadline_came(was, policy, now)
+    if known.waits:
+        return replace(was, state=State.SCHEDULED, due_at=NOT_DUE)
     if now >= known.opened_at + policy.give_up_after:
         if may_take_effect(was, policy, now):
             return begin_verifying(replace(was, lost=True), policy, now)
@@ -103,6 +105,9 @@ def without_hint(was: Progress) -> Progress:
 
 def with_provider_words(was: Progress, finding: Finding) -> Progress:
     if finding.code is None and finding.message is None:
+        return was
+    if finding.own and (was.provider_message or was.provider_code):
+        # A sentence of ours about a reply takes the place of no provider's words.
         return was
     return replace(was, provider_code=finding.code, provider_message=finding.message)
 

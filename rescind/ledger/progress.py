@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Order, Reason
+
+NOT_DUE = datetime(9000, 1, 1, tzinfo=UTC)
+"""``due_at`` of what waits for others: no sweep and no claim finds it due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ class Claimed:
     sealed: str | None = field(default=None, repr=False)
     trace: str | None = None
     """The producer's trace context."""
+    waits: bool = False
+    """Whether its predecessors keep it from being sent. Soon after a restore it is read
+    all the same: it may have been sent in the time that the ledger lacks."""
 
     def past_deadline(self, now: datetime) -> bool:
         return self.cancel_before is not None and self.cancel_before <= now

@@ -28,9 +28,10 @@ UNSENT = frozenset({S.SCHEDULED, S.QUEUED})
 
 EDGES: dict[tuple[State, State], str] = {
     (S.SCHEDULED, S.QUEUED): "its time has come, or its predecessors have ended",
-    (S.SCHEDULED, S.VERIFYING): "cancel_before came, and it may have been sent before"
-    " the ledger was restored",
+    (S.SCHEDULED, S.VERIFYING): "it may have been sent before the ledger was restored",
     (S.SCHEDULED, S.EXPIRED): "cancel_before came first",
+    (S.SCHEDULED, S.FAILED): "not wanted, and no reading tells whether it was sent"
+    " before the ledger was restored",
     (S.SCHEDULED, S.WITHDRAWN): "taken back, or not wanted, before anything was sent",
     (S.QUEUED, S.SENDING): "claimed by a worker",
     (S.QUEUED, S.EXPIRED): "cancel_before came first",
@@ -48,6 +49,7 @@ EDGES: dict[tuple[State, State], str] = {
     (S.SENDING, S.EXPIRED): "never sent, and cancel_before has passed",
     (S.SENDING, S.FAILED): "never sent, and given up",
     (S.VERIFYING, S.QUEUED): "shown as not done",
+    (S.VERIFYING, S.SCHEDULED): "shown as not done, and its predecessors keep it",
     (S.VERIFYING, S.REQUESTED): "shown as being cancelled",
     (S.VERIFYING, S.CANCELLED): "shown as cancelled",
     (S.VERIFYING, S.REJECTED): "shown as not cancelled, and too late to cancel",
@@ -75,7 +77,7 @@ EDGES: dict[tuple[State, State], str] = {
 
 DIAGRAM_HEAD = (
     "stateDiagram-v2\n    [*] --> scheduled: not_before, or after\n    [*] --> queued\n"
-    "    [*] --> verifying: too late, soon after the ledger was restored\n"
+    "    [*] --> verifying: it may have been sent, soon after the ledger was restored\n"
 )
 
 

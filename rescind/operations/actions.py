@@ -35,6 +35,7 @@ from rescind.ledger.reading.backlogs import (
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import find
 from rescind.ledger.states import State
+from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.action_log import log_action
 from rescind.operations.lane_view import LaneView
@@ -96,6 +97,7 @@ def lane(
     return _view(accounts, asked, state, backlog, stalled)
 
 
+@repeated
 def hold(
     engine: Engine, accounts: Accounts, asked: Lane, now: datetime, *, by: str
 ) -> None:
@@ -112,6 +114,7 @@ def hold(
     log_action(by, Action.HOLD, subject)
 
 
+@repeated
 def resume(
     engine: Engine, accounts: Accounts, asked: Lane, now: datetime, *, by: str
 ) -> str | None:
@@ -200,6 +203,7 @@ def _by_its_order(connection: Connection, name: str, within: Limits) -> Row[Any]
     return row if row is not None and row.order_id == order else None
 
 
+@repeated
 def retry(
     engine: Engine,
     accounts: Accounts,

@@ -12,13 +12,16 @@ from typing import Any
 
 from rescind.ledger.storage.postgres import OVERFLOW, POOL
 from rescind.operations.measured_costs import (
+    API_REDIS,
     BEAT_MB,
+    BEAT_REDIS,
     BULK_MS,
     GROWTH,
     LOG,
     MESSAGE,
     SINGLE_MS,
     WORKER_MB,
+    WORKER_REDIS,
     Cost,
 )
 
@@ -101,6 +104,7 @@ def needs(demand: Demand) -> list[Need]:
         *_connections(demand, workers),
         *_disk(demand),
         _redis(demand),
+        _redis_connections(demand, workers),
     ]
 
 
@@ -189,6 +193,20 @@ def _redis(demand: Demand) -> Need:
         f" {_of(MESSAGE)}, submitted singly"
     )
     return Need("Redis' memory", round(waiting * MESSAGE.value / 1e6, 1), "MB", why)
+
+
+def _redis_connections(demand: Demand, workers: Need) -> Need:
+    number = (
+        workers.number * WORKER_REDIS.value
+        + demand.apis * API_REDIS.value
+        + BEAT_REDIS.value
+    )
+    why = (
+        f"{_of(WORKER_REDIS)} for each worker, {API_REDIS.value:g} for each process of"
+        f" the HTTP API, {BEAT_REDIS.value:g} for beat; producers and Flower are not"
+        " counted"
+    )
+    return Need("Redis connections", number, "connections", why)
 
 
 def _of(cost: Cost) -> str:

@@ -14,6 +14,7 @@ from rescind.ledger.reading.backlogs import (
     Backlog,
 )
 from rescind.ledger.reading.queries import stamp
+from rescind.ledger.restored import read_first_until
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.provider.policy import Policy
 
@@ -54,6 +55,15 @@ class LaneView:
         """The actor who holds it; ``None`` if nobody does, or the accounts file."""
         return self.state.held_by if self.fault is None else None
 
+    def reads_first_until(self, now: datetime) -> datetime | None:
+        """Until when it reads each order before it first sends it, because the ledger
+        was restored; ``None`` if it does not."""
+        restored_at = self.state.restored_at
+        if restored_at is None or self.policy.repeatable:
+            return None
+        until = read_first_until(restored_at)
+        return until if now < until else None
+
     def document(self, now: datetime) -> dict[str, Any]:
         """The lane as ``rescind lanes --json`` and ``GET /v1/lanes`` show it."""
         status, why = self.status(now)
@@ -76,6 +86,7 @@ class LaneView:
             "probe_at": stamp(to_ms(state.probe_at)),
             "fault": self.fault,
             "stalled_since": stamp(to_ms(self.stalled_since)),
+            "reads_first_until": stamp(to_ms(self.reads_first_until(now))),
             "held_by": self.held_by,
         }
 

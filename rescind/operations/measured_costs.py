@@ -31,4 +31,8 @@ MESSAGE = Cost(1_013, "bytes an order", "docs/scaling.md", "2026-11")
 """Redis' memory for a submission of one order that waits."""
 WORKER_MB = Cost(139, "MB a process", "docs/benchmarks.md", "2026-11-29")
 """The memory of the largest worker that was measured."""
+WORKER_REDIS = Cost(20, "connections a process", "docs/scaling.md", "2026-11-30")
+"""Connections to Redis of a worker with much to do; 9 when it has nothing to do."""
+API_REDIS = Cost(3, "connections a process", "docs/scaling.md", "2026-11-30")
+BEAT_REDIS = Cost(2, "connections a process", "docs/scaling.md", "2026-11-30")
 BEAT_MB = Cost(97, "MB a process", "docs/benchmarks.md", "2026-11-29")

@@ -26,6 +26,7 @@ from rescind.ledger.restored import read_first_until
 from rescind.ledger.states import State
 from rescind.ledger.storage.ledger_time import has_clock, ledger_time
 from rescind.ledger.storage.milliseconds import in_ms, to_ms
+from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.action_log import log_action
 from rescind.operations.reconciling import (
@@ -34,7 +35,7 @@ from rescind.operations.reconciling import (
     note_restore,
     number_to_mark,
 )
-from rescind.operations.reopening import Place, number_to_reopen, reopen_ended
+from rescind.operations.reopening import Place, Reopened, number_to_reopen, reopen_ended
 from rescind.provider.policy import Policy
 
 Lanes = dict[Lane, dict[State, int]]
@@ -152,12 +153,25 @@ def _marked(
     (lane, state), after = which, ""
     policy = accounts.policy(lane)
     while True:
-        with writing(engine) as connection:
-            number, last = mark(connection, lane, state, after, policy, now, by=by)
+        number, last = _mark_some(engine, lane, state, after, policy, now, by)
         yield number
         if last is None:
             return
         after = last
+
+
+@repeated
+def _mark_some(
+    engine: Engine,
+    lane: Lane,
+    state: State,
+    after: str,
+    policy: Policy,
+    now: datetime,
+    by: str,
+) -> tuple[int, str | None]:
+    with writing(engine) as connection:
+        return mark(connection, lane, state, after, policy, now, by=by)
 
 
 def _add(lanes: Lanes, lane: Lane, state: State, number: int) -> None:
@@ -169,8 +183,13 @@ def _add(lanes: Lanes, lane: Lane, state: State, number: int) -> None:
 def _reopen(engine: Engine, done: Reconciliation, since: datetime, by: str) -> None:
     after: Place | None = Place(in_ms(since))
     while after is not None:
-        with writing(engine) as connection:
-            result = reopen_ended(connection, after, done.at, by=by)
+        result = _reopen_some(engine, after, done.at, by)
         done.reopened += result.opened
         done.kept += result.kept
         after = result.after
+
+
+@repeated
+def _reopen_some(engine: Engine, after: Place, now: datetime, by: str) -> Reopened:
+    with writing(engine) as connection:
+        return reopen_ended(connection, after, now, by=by)

@@ -28,7 +28,7 @@ from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.progress import Change
 from rescind.ledger.reading.predecessors import among, ids_given
-from rescind.ledger.restored import RESTORED, doubted
+from rescind.ledger.restored import GAP, RESTORED, doubted
 from rescind.ledger.states import OPEN, State
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.milliseconds import in_ms
@@ -36,15 +36,11 @@ from rescind.ledger.storage.tables import CANCELLATION, LANE, LISTED, LOOKED_AT
 from rescind.provider.policy import Policy
 
 C = CANCELLATION.c
-BECOME_VERIFYING = {State.QUEUED, State.SENDING}
+BECOME_VERIFYING = {State.SCHEDULED, State.QUEUED, State.SENDING}
 Lane = tuple[str, str]
 MARKED = (*sorted({*OPEN} - BECOME_VERIFYING), *sorted(BECOME_VERIFYING))
 """The states whose rows are marked, in this order: a queued row becomes verifying, and
 is not marked twice."""
-GAP = 1_000_000
-"""How many versions are left out: more than any order went through after the copy. So
-no version, and no webhook's id, stands for two things. A worker that has claimed a row
-before the restore cannot write to it afterwards."""
 AT_ONCE = 500
 """Rows in a transaction."""
 
@@ -80,7 +76,8 @@ def mark(
 
 
 def leave_out_versions(connection: Connection, ids: Sequence[str]) -> None:
-    """Raise the versions of these rows, which are locked, by ``GAP``."""
+    """Raise the versions of these rows, which are locked, by ``GAP``. A worker that has
+    claimed a row before the restore cannot write to it afterwards."""
     if ids:
         given = {"gap": GAP, **ids_given(connection, ids)}
         connection.execute(_raise_versions(connection.dialect.name), given)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Row
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.changes import plan_decisions
 from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.action_log import log_action
 from rescind.operations.actions import found
@@ -29,6 +30,7 @@ RELEASE = Decision(Action.RELEASE, plan_decisions.release)
 SKIP = Decision(Action.SKIP, plan_decisions.skip)
 
 
+@repeated
 def decide(
     engine: Engine,
     decision: Decision,

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, tuple_
 
 from rescind.ledger.changes.candidates import readable
+from rescind.ledger.changes.plan_completion import begin_again
 from rescind.ledger.changes.retries import REFUSED_KEY
-from rescind.ledger.changes.rounds import Round, open_round, reopened
+from rescind.ledger.changes.rounds import Round, after_rounds, open_round, reopened
 from rescind.ledger.changes.successors import check_may_reopen
 from rescind.ledger.restored import RESTORED
 from rescind.ledger.states import State
@@ -60,10 +61,12 @@ def reopen_ended(
     leave_out_versions(connection, [row.id for row in found])
     # Read again, with their new versions.
     rows = connection.execute(_next(), values).all()
-    opened = sum(_open(connection, row, now, by) for row in rows)
+    opened = [row for row in rows if _open(connection, row, now, by)]
+    after_rounds(connection, opened, now)
+    begin_again(connection, [row.id for row in opened])
     full = len(rows) == AT_ONCE
     place = Place(rows[-1].updated_at, rows[-1].id) if full else None
-    return Reopened(opened, len(rows) - opened, place)
+    return Reopened(len(opened), len(rows) - len(opened), place)
 
 
 def number_to_reopen(connection: Connection, since: datetime, now: datetime) -> int:

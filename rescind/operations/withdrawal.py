@@ -23,6 +23,7 @@ from rescind.ledger.changes.operator_actions import (
 )
 from rescind.ledger.changes.withdrawals import NotWithdrawableError, Withdrawal
 from rescind.ledger.reading.queries import rows_of
+from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.action_log import log_action
 from rescind.operations.actions import found
@@ -41,6 +42,7 @@ class Withdrawn:
     """Why others were not withdrawn."""
 
 
+@repeated
 def withdraw(
     engine: Engine,
     name: str,
@@ -74,15 +76,23 @@ def withdraw_many(
     done = Withdrawn()
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
-        with writing(engine) as connection:
-            result = withdrawals.withdraw(connection, some, now, by=by)
-            subject = _recorded(connection, result, now, by)
-            ended = [*(row.id for row in result.withdrawn), *result.already]
-            rows = rows_of(connection, ended)
-        _log(subject, by)
+        rows, refused = _withdraw_some(engine, some, now, by)
         done.rows.extend(rows)
-        done.refused.extend(result.refused)
+        done.refused.extend(refused)
     return done
+
+
+@repeated
+def _withdraw_some(
+    engine: Engine, ids: Sequence[str], now: datetime, by: str
+) -> tuple[Sequence[Row[Any]], Sequence[NotWithdrawableError]]:
+    with writing(engine) as connection:
+        result = withdrawals.withdraw(connection, ids, now, by=by)
+        subject = _recorded(connection, result, now, by)
+        ended = [*(row.id for row in result.withdrawn), *result.already]
+        rows = rows_of(connection, ended)
+    _log(subject, by)
+    return rows, result.refused
 
 
 def _recorded(

@@ -59,8 +59,9 @@ def _steps_of(connection: Connection, plan_id: str) -> dict[str, str]:
 
 
 def _conflict(plan: FilledPlan, steps: Sequence[str]) -> PlanFault:
+    named = f"step{'s' if len(steps) > 1 else ''} {' and '.join(steps)}"
     says = (
         f"the plan {plan.template.name} was submitted before with the key"
-        f" {plan.key!r} and another {' and '.join(steps)}: use another key"
+        f" {plan.key!r}, and differs from this one in the {named}: use another key"
     )
     return PlanFault(says, RefusalCode.KEY_CONFLICT, plan.key_param)

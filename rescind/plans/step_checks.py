@@ -44,7 +44,7 @@ def _provider(fields: Mapping[str, Any]) -> tuple[Provider[Any] | None, str | No
     if name in (None, ""):
         return None, "provider is required"
     if isinstance(name, str) and "{" in name:
-        return None, "provider must be a provider's name, without placeholders"
+        return None, "provider must be a provider's name, without names in braces"
     try:
         return provider_named(name), None
     except InvalidRequestError as error:

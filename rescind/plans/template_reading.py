@@ -101,7 +101,7 @@ def _wrong_value(name: str, value: str) -> Iterator[str]:
     except InvalidRequestError as error:
         yield str(error)
     if name == "key" and not names_in(value):
-        yield "key must have a placeholder: without one, every submission is the same"
+        yield "key must have a name in braces: else every submission is the same"
 
 
 def _unknown(values: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _step_faults(
     if not isinstance(optional, bool):
         yield "optional must be true or false"
     elif optional and not step_checks.has_placeholders(fields):
-        yield "optional needs a placeholder: without one, the step is never left out"
+        yield "optional needs a name in braces: without one, the step is never left out"
 
 
 def _after_faults(

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Outcome,
         Parsed,
         Reason,
+        Throttled,
         TokenRefused,
         UnreadableReplyError,
     )
@@ -68,7 +69,7 @@ _HOME = {
     "outcomes": (
         *("UNKNOWN", "BatchRefused", "Finding", "Findings", "Held"),
         *("InvalidRequestError", "Order", "Outcome", "Parsed", "Reason"),
-        *("TokenRefused", "UnreadableReplyError"),
+        *("Throttled", "TokenRefused", "UnreadableReplyError"),
     ),
     "policy": ("Policy", "seconds"),
     "text": ("as_number", "as_object", "first_text", "fold"),
@@ -97,6 +98,7 @@ __all__ = [
     "Reason",
     "Reply",
     "Request",
+    "Throttled",
     "Token",
     "TokenRefused",
     "UnreadableEventError",

@@ -22,6 +22,8 @@ GROUP = "rescind.providers"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 RESERVED = re.compile(r"(?:rescind|celery|celeryev|unacked)(?:_.*)?")
 """Names that begin queues or tasks of Rescind or of Celery."""
+MEND = "correct, update or uninstall the package"
+"""What to do; the package's author reads it, too."""
 SHOWN = 200
 """Characters of an error's text that a sentence quotes."""
 
@@ -80,7 +82,7 @@ def check_name(name: str, points: Sequence[EntryPoint], ours: Collection[str]) -
     if not NAME.fullmatch(name):
         raise UnusableError(
             "has a wrong name: a name has small letters, digits and _, and begins with"
-            " a letter; update or uninstall the package"
+            f" a letter; {MEND}"
         )
     if name in ours or RESERVED.fullmatch(name):
         raise UnusableError("has a name that is Rescind's own: uninstall the package")
@@ -93,26 +95,21 @@ def load(point: EntryPoint) -> Provider[Any]:
     try:
         kind = point.load()
     except (Exception, SystemExit) as error:
-        raise UnusableError(
-            f"cannot be imported ({_said(error)}): update or uninstall the package"
-        ) from error
+        raise UnusableError(f"cannot be imported ({_said(error)}): {MEND}") from error
     _check_version(kind)
     try:
         made = kind()
     except Exception as error:
-        raise UnusableError(
-            f"cannot be made ({_said(error)}): update or uninstall the package"
-        ) from error
+        raise UnusableError(f"cannot be made ({_said(error)}): {MEND}") from error
     for wrong in faults(made, point.name):
-        raise UnusableError(f"{wrong}: update or uninstall the package")
+        raise UnusableError(f"{wrong}: {MEND}")
     return made  # type: ignore[no-any-return]
 
 
 def _check_version(kind: object) -> None:
     if not (isinstance(kind, type) and issubclass(kind, Provider)):
         raise UnusableError(
-            "is not a class that derives from rescind.provider.Provider: update or"
-            " uninstall the package"
+            f"is not a class that derives from rescind.provider.Provider: {MEND}"
         )
     version = getattr(kind, "interface_version", None)
     if version != INTERFACE_VERSION:

@@ -187,8 +187,8 @@ def masked_words(parsed: Parsed, secrets: tuple[str, ...]) -> Parsed:
             return Held(mask(why, secrets), by_gateway)
         case TokenRefused(why):
             return TokenRefused(mask(why, secrets))
-        case Throttled():
-            return parsed
+        case Throttled(wait, why):
+            return Throttled(wait, mask(why, secrets))
 
 
 def _masked_one(finding: Finding, masked: Callable[[str], str]) -> Finding:

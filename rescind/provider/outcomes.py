@@ -126,7 +126,8 @@ class TokenRefused:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Nothing was done: too many calls. ``wait`` is for the whole lane."""
+    """Nothing was done: too many calls. ``wait`` is for the whole lane, from a second
+    to an hour. A 429 becomes one by itself."""
 
     wait: timedelta
     why: str = ""

@@ -25,7 +25,7 @@ from rescind.provider.outcomes import (
 from rescind.provider.policy import Policy
 from rescind.provider.redirects import REDIRECTS, only_upgrades
 from rescind.provider.reply_outline import outline
-from rescind.provider.throttling import throttle_wait
+from rescind.provider.throttling import bounded, throttle_wait
 
 log = logging.getLogger("rescind.providers")
 
@@ -89,6 +89,8 @@ def evidence_of(
         return answer.maybe_done(f"HTTP {reply.status}", for_an_operator(reply))
     try:
         parsed_reply = masked_words(parse(reply), answer.secrets)
+        if isinstance(parsed_reply, Throttled):
+            return _throttled(answer, parsed_reply)
     except UnreadableReplyError as error:
         return _unreadable(answer, str(error))
     except Exception as error:  # noqa: BLE001  (a parser's bug must not lose others)
@@ -97,6 +99,14 @@ def evidence_of(
         return answer.maybe_done(why, unreadable=True)
     body = _kept_success(answer, parsed_reply) if reply.ok else answer.kept()
     return Exchange(Evidence.ANSWERED, parsed_reply, reply.status, body=body)
+
+
+def _throttled(answer: Received, said: Throttled) -> Exchange:
+    """The provider's class knows a limit that is not said by a 429."""
+    wait = bounded(said.wait)
+    why = said.why or f"HTTP {answer.reply.status}, wait {wait.total_seconds():.0f} s"
+    parsed = Throttled(wait, why)
+    return Exchange(Evidence.THROTTLED, parsed, answer.reply.status, body=answer.kept())
 
 
 def _log_bug(error: Exception) -> None:

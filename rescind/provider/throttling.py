@@ -20,6 +20,11 @@ def throttle_wait(
         asked = _reset(headers.get("x-ratelimit-reset", ""), now)
     if asked is None:
         return default
+    return bounded(asked)
+
+
+def bounded(asked: timedelta) -> timedelta:
+    """The wait that we obey: at least a second, at most ``LONGEST_WAIT``."""
     return min(max(asked, timedelta(seconds=1)), LONGEST_WAIT)
 
 

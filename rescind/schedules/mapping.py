@@ -14,13 +14,14 @@ from uuid import UUID
 from providers.registry import provider_named
 from rescind.config.times import parse_time
 from rescind.intake.files.cells import bare, order_of, references_of, whole
+from rescind.intake.references import only_if_of
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, read_json
 from rescind.schedules.source_rows import Row, SourceError
 from rescind.schedules.tabular import NOT_THERE, value_at
 
 OBJECTS = ("params", "metadata")
-CONSTANTS = frozenset(FIELDS) - {"order", "key"}
+CONSTANTS = frozenset(FIELDS) - {"order", "key", "ref"}
 """The fields that may be the same for all cancellations of a rule."""
 OPTIONAL = "?"
 """The last character of the name of a column that not every row has."""
@@ -145,7 +146,13 @@ def recipe_of(columns: Mapping[str, str], constants: Mapping[str, Any]) -> Recip
         raise ValueError('map must name the column of the order, as in order = "id"')
     if "provider" not in {*columns, *constants}:
         raise ValueError("provider is required, as a constant or in map")
-    return Recipe(columns, constants)
+    if "only_if" in {*columns, *constants} and "after" not in {*columns, *constants}:
+        raise ValueError("only_if needs after, as a constant or in map")
+    return Recipe(columns, {k: _read_constant(k, v) for k, v in constants.items()})
+
+
+def _read_constant(name: str, value: Any) -> Any:
+    return references_of(value) if name == "after" else value
 
 
 def _check_target(target: str) -> None:
@@ -171,6 +178,8 @@ def _check_constant(name: str, value: object) -> None:
             _check_template(value)
         case "not_before" | "cancel_before":
             _check_time(name, value)
+        case "only_if":
+            only_if_of({"after": name, "only_if": value})
 
 
 def _check_template(group: str) -> None:

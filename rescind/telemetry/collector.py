@@ -14,13 +14,15 @@ from sqlalchemy import Connection, Engine
 from providers.registry import PROVIDERS
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.queues import INTAKE, SCHEDULES, SWEEPS, TAKING, WEBHOOKS
+from rescind.ledger.changes.deletion import count_overdue
 from rescind.ledger.changes.lane_states import LaneState, all_lanes
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import Backlog, backlogs
 from rescind.ledger.reading.counter_totals import (
-    Total,
+    LaneTotal,
     call_totals,
     event_totals,
+    lane_totals,
     lanes_with_outcomes,
 )
 from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
@@ -40,6 +42,8 @@ COUNTED_IN_ALL = 50_000
 """About so many rows of the backlogs are counted, over all lanes..."""
 COUNTED = (100, 10_000)
 """... but at least and at most so many of one state of a lane."""
+OVERDUE = timedelta(days=1)
+"""So much later than ``RESCIND_RETENTION`` says, a cancellation is overdue."""
 RUN_STATES = ("failed", "held", "running", "submitted")
 QUEUES = (INTAKE, SWEEPS, WEBHOOKS, SCHEDULES, *(p.name for p in PROVIDERS))
 PRIORITIES = ("", *(f"\x06\x16{step}" for step in (3, 6, 9)))
@@ -47,16 +51,24 @@ PRIORITIES = ("", *(f"\x06\x16{step}" for step in (3, 6, 9)))
 
 
 def of_ledger(
-    engine: Engine, now: datetime, accounts: Accounts | None = None
+    engine: Engine,
+    now: datetime,
+    accounts: Accounts | None = None,
+    retention: timedelta | None = None,
 ) -> Iterator[Measured]:
     """All metrics of the ledger; raises ``LedgerUnreachableError``."""
     with reading(engine) as connection:
         events = event_totals(connection)
         calls = call_totals(connection)
         states = all_lanes(connection)
-        lanes = _lanes(connection, states, events, accounts, now)
+        lanes = _lanes(connection, states, accounts, now)
         delivering = deliveries(connection)
         runs = latest_runs(connection)
+        overdue = (
+            None
+            if retention is None
+            else count_overdue(connection, now - retention - OVERDUE)
+        )
         # The rates stand in the accounts file.
         workable = (
             None
@@ -68,6 +80,8 @@ def of_ledger(
     yield from of_lanes(lanes, now)
     if workable is not None:
         yield "rescind_workable_backlog", (), workable
+    if overdue is not None:
+        yield "rescind_retention_overdue", (), overdue
     yield from of_webhooks(events, delivering)
     yield from _runs(runs)
 
@@ -83,12 +97,11 @@ class _Counted:
 def _lanes(
     connection: Connection,
     states: Mapping[Lane, LaneState],
-    events: Iterable[Total],
     accounts: Accounts | None,
     now: datetime,
 ) -> list[LaneNow]:
     """Every lane of the ledger and the accounts file, sorted."""
-    counted = _by_lane(events)
+    counted = _by_lane(lane_totals(connection))
     stalled = stalled_lanes(connection)
     recent = lanes_with_outcomes(connection, now - RECENT)
     work = backlogs(connection, now, _most(counted))
@@ -108,17 +121,16 @@ def _lanes(
     ]
 
 
-def _by_lane(events: Iterable[Total]) -> dict[Lane, _Counted]:
+def _by_lane(totals: Iterable[LaneTotal]) -> dict[Lane, _Counted]:
     """The open cancellations of each lane, which are those accepted less those ended,
     and the ended ones by state."""
     signs = {counters.ACCEPTED: 1, counters.RETRY: 1, counters.OUTCOME: -1}
     opened = Counter[Lane]()
     ended: defaultdict[Lane, Counter[str]] = defaultdict(Counter)
-    for one in events:
-        lane = (one.provider, one.account)
-        opened[lane] += signs.get(one.metric, 0) * one.count
+    for one in totals:
+        opened[one.lane] += signs[one.metric] * one.count
         if one.metric == counters.OUTCOME:
-            ended[lane][one.first] += one.count
+            ended[one.lane][one.first] += one.count
     return {lane: _Counted(opened[lane], ended[lane]) for lane in opened}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import structlog
@@ -42,15 +42,20 @@ def impatient(url: str) -> Redis:
 
 
 def exposition(
-    engine: Engine, redis: Redis, now: datetime, accounts: Accounts | None = None
+    engine: Engine,
+    redis: Redis,
+    now: datetime,
+    accounts: Accounts | None = None,
+    retention: timedelta | None = None,
 ) -> bytes:
     """All metrics, in Prometheus' text format; an unreachable service never raises.
 
     ``redis`` should be an ``impatient`` client. With ``accounts``, the metrics also
-    show which lanes have no usable account.
+    show which lanes have no usable account. With ``retention``, they show whether old
+    cancellations are deleted in time.
     """
     parts: dict[str, Callable[[], Iterable[Measured]]] = {
-        "ledger": lambda: of_ledger(engine, now, accounts),
+        "ledger": lambda: of_ledger(engine, now, accounts, retention),
         "redis": lambda: of_redis(redis, now),
     }
     # In parallel, because an unreachable service takes its whole timeout.

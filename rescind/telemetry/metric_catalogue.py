@@ -127,6 +127,12 @@ METRICS: dict[str, Kind] = {
         "Cancellations that a worker held when it died; Rescind then reads them at the"
         " provider.",
     ),
+    "rescind_retention_overdue": Kind(
+        "gauge",
+        (),
+        "Of the 1000 oldest cancellations, those that retention should have deleted a"
+        " day ago; no series without RESCIND_RETENTION. A few may stay for a reason.",
+    ),
     "rescind_webhooks_total": Kind(
         "counter",
         ("result",),

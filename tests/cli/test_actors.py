@@ -95,7 +95,7 @@ READ = {
     *("actions", "capacity", "doctor", "env", "lanes", "list", "show"),
     *("webhooks secret", "words"),
     *("schedule check", "schedule list", "schedule runs"),
-    *("groups", "plan check", "plan list", "plan show"),
+    *("groups", "plan check", "plan list", "plan show", "plan templates"),
 }
 START = {"api", "demo", "sandbox", "up"}
 """Commands that start programs, whose own ways in are tested elsewhere."""

@@ -1,6 +1,8 @@
-"""Tests of ``rescind plan list``, ``check`` and ``submit``."""
+"""Tests of ``rescind plan templates``, ``check`` and ``submit``."""
 
 from __future__ import annotations
+
+import threading
 
 import pytest
 
@@ -33,7 +35,7 @@ def home(home: Home) -> Home:
 
 
 def test_the_list_shows_what_each_plan_takes(home: Home) -> None:
-    done = home.run("plan", "list", "--json")
+    done = home.run("plan", "templates", "--json")
     [one] = done.records
     assert one["plan"] == "web-order"
     assert [(n["name"], n["required"]) for n in one["inputs"]] == [
@@ -43,11 +45,11 @@ def test_the_list_shows_what_each_plan_takes(home: Home) -> None:
         ("reasons", False),
     ]
     assert "[faulty]: steps.a: provider must be one of" in done.err
-    assert "no refund? all? reasons?" in home.run("plan", "list").out
+    assert "no refund? all? reasons?" in home.run("plan", "templates").out
 
 
 @pytest.mark.parametrize(
-    "words", [["list"], ["check"], ["check", "x"], ["submit", "x"]]
+    "words", [["templates"], ["check"], ["check", "x"], ["submit", "x"]]
 )
 def test_without_a_plans_file_the_error_says_what_to_do(
     home: Home, words: list[str]
@@ -109,6 +111,50 @@ def test_a_wrong_plan_is_refused_with_a_sentence(
     assert done.status == 2
     assert says in done.err
     assert home.run("list", "--json").records == []
+
+
+# --- waiting ----------------------------------------------------------------------
+
+
+def test_wait_prints_the_verdict_and_the_steps(home: Home) -> None:
+    words = ("plan", "submit", "web-order", "no=1", *REFUND)
+    home.run(*words)
+    home.end("cancelled", "confirmed", order="ord_1")
+    home.end("rejected", "refused", order="12")
+    done = home.run(*words, "--wait")
+    assert done.status == 1
+    receipt, verdict, _, panel, refund = done.out.splitlines()
+    assert receipt.startswith("duplicate: plan ")
+    assert verdict == "verdict: partly"
+    assert "cancelled (confirmed)" in panel
+    assert "rejected (refused)" in refund
+    [one] = home.run(*words, "--wait", "--json").records
+    assert (one["receipt"], one["verdict"]) == ("duplicate", "partly")
+    steps = [(s["step"], s["receipt"], s["state"]) for s in one["steps"]]
+    assert steps == [
+        ("panel", "duplicate", "cancelled"),
+        ("refund", "duplicate", "rejected"),
+    ]
+
+
+def test_wait_ends_with_0_only_if_the_verdict_is_done(home: Home) -> None:
+    words = ("plan", "submit", "web-order", "no=1", "--json", "--wait")
+    ending = threading.Timer(0.3, home.end, ["cancelled", "confirmed"])
+    ending.start()
+    done = home.run(*words)
+    ending.join()
+    assert (done.status, done.records[0]["verdict"]) == (0, "done")
+
+
+def test_wait_times_out_while_a_step_waits_for_a_person(home: Home) -> None:
+    words = ("plan", "submit", "web-order", "no=1", *REFUND)
+    home.run(*words)
+    home.end("failed", "unresolved", order="ord_1")
+    done = home.run(*words, "--wait", "0")
+    assert done.status == 4
+    assert "verdict: none yet" in done.out
+    assert "the plan has not ended yet (1 scheduled)" in done.err
+    assert "`rescind doctor` names them" in done.err
 
 
 def test_doctor_says_what_is_wrong_with_the_plans_file(home: Home) -> None:

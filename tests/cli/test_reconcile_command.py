@@ -55,3 +55,14 @@ def test_a_since_that_is_no_time_is_refused(home: Home) -> None:
 def test_the_action_is_listed(home: Home) -> None:
     home.run("reconcile", "--json")
     assert json.loads(home.run("actions", "--json").out)["action"] == "reconcile"
+
+
+def test_the_lanes_say_that_they_read_first_for_a_day(home: Home) -> None:
+    home.run("reconcile", "--json")
+    shown = home.run("lanes").out
+    assert "each order is read before it is first sent" in shown
+    assert "24 h" in shown
+    [lane] = [
+        one for one in home.run("lanes", "--json").records if one["lane"] == PANEL
+    ]
+    assert lane["reads_first_until"] is not None

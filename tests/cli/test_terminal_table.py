@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.cli import output
+from rescind.cli.plans_shown import LISTED
 from rescind.cli.records_shown import COLUMNS
 from rescind.cli.terminal_table import draw
 
@@ -40,6 +41,18 @@ def test_a_list_fits_and_its_ids_are_whole(
     assert all(one in shown.split() for one in ids)
     assert shown.count(f"order {UUID}") == 3
     assert shown.count("lane iletimerkezi/default") == 3
+
+
+def test_a_list_of_plans_fits_and_its_ids_are_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch)
+    steps = "2 cancelled, 1 withdrawn, 1 rejected"
+    row = (UUID, "web-order/2026-000001", "not_done", steps, "2026-11-20T18:09:00.123Z")
+    output.table(LISTED, [row])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert all(cell in shown for cell in row)
 
 
 def test_a_table_that_fits_is_drawn_with_its_columns(

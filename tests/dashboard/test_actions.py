@@ -163,7 +163,7 @@ def test_a_refused_retry_does_not_stop_the_others(
     asked = operator.follow("/desk/retry", id=[good, over]).text
     assert "the deadline of 1 cancellation has passed" in asked
     said = operator.follow("/desk/retry/now", id=[good, over]).text
-    assert "1 other could not be retried" in said
+    assert "1 cancellation could not be retried" in said
     assert states(ledger, [good, over]) == ["queued", "expired"]
 
 

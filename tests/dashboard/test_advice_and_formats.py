@@ -13,13 +13,16 @@ from providers.registry import BY_NAME
 from rescind.dashboard import advice as book
 from rescind.dashboard.advice import advice
 from rescind.dashboard.bar_chart import HEIGHT, TOP
-from rescind.dashboard.formatting import number_of, span
-from rescind.dashboard.plot import HOURS, ORDER, minute_of, plot_of, plots_of
+from rescind.dashboard.formatting import at, date_of, number_of, span
+from rescind.dashboard.plot import HOURS, minute_of, plot_of, plots_of
+from rescind.dashboard.translation import speak
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import FINAL, OPEN, State
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import Reason
 
+LABELS_BEGIN = 178
+"""Where the times below the plot begin, in SVG units."""
 BAD = [r for r in Reason if r not in book.WELL]
 NOW = datetime(2020, 11, 20, 18, 9, tzinfo=UTC)
 
@@ -65,6 +68,16 @@ def test_a_duration_is_shown_in_one_unit(seconds: float, says: str) -> None:
     assert span(seconds) == says
 
 
+def test_dates_are_written_as_the_language_does() -> None:
+    assert ">2020-11-20 18:09:00<" in at(NOW)
+    speak("tr", "")
+    try:
+        assert ">20.11.2020 18:09:00<" in at(NOW)
+        assert date_of(NOW) == "20.11.2020"
+    finally:
+        speak(None, "")
+
+
 def test_numbers_are_grouped_by_three() -> None:
     assert number_of(1234) == "1,234"
     assert number_of(0.25, 1) == "0.2"
@@ -92,14 +105,22 @@ def test_every_outcome_of_the_day_is_drawn_once_and_within_the_plot(
     assert plot.total == sum(one.count for one in meant)
     assert sum(hour.total for hour in plot.hours) == plot.total
     assert sum(count for _, _, count in plot.reasons) == plot.total
+    at, value = plot.ticks[-1]
+    unit = (TOP + HEIGHT - at) / value
     for hour, bars in plot.bars:
         foot = float(TOP + HEIGHT)
-        for bar in bars:
+        for bar in [one for one in bars if not one.is_mark]:
             assert hour.counts[bar.state] > 0
-            assert bar.height >= 2
+            assert bar.height == pytest.approx(hour.counts[bar.state] * unit, abs=0.01)
             assert bar.y + bar.height == pytest.approx(foot, abs=0.05)
             foot = bar.y
-        assert foot >= TOP - len(ORDER) * 2
+        # The bar as a whole is as tall as its number, too.
+        assert TOP + HEIGHT - foot == pytest.approx(hour.total * unit, abs=0.05)
+        low = [one.state for one in bars if not one.is_mark and one.height < 2]
+        assert [one.state for one in bars if one.is_mark] == low
+        places = [one.y for one in bars if one.is_mark]
+        assert len(set(places)) == len(places)
+        assert all(TOP + HEIGHT < y < LABELS_BEGIN - 2 for y in places)
 
 
 def test_hours_are_whole_and_the_last_one_runs() -> None:

@@ -21,7 +21,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
 from tests.browser import PHONE, WIDE, opened
-from tests.dashboard.planned import web_order
+from tests.dashboard.planned import end_parcel, web_order
 from tests.dashboard.stage import (
     CLERK,
     OPERATOR,
@@ -100,7 +100,7 @@ def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> No
     page.get_by_role("button", name="Hold it").click()
     page.get_by_text("ithink/default is held").wait_for()
     lane = page.get_by_role("row", name=re.compile("ithink.default"))
-    assert "held by an operator" in lane.inner_text()
+    assert "by ann (access token)" in lane.inner_text()
 
 
 def test_a_form_and_a_file_are_submitted_from_the_page(
@@ -129,6 +129,35 @@ def test_a_form_and_a_file_are_submitted_from_the_page(
     with reading(site.engine) as connection:
         (one,) = list_rows(connection, Filter(), 9)
     assert one.order_id == "ord_1"
+
+
+def test_an_order_is_followed_and_back_shows_the_fields_of_its_account(
+    site: Served, chromium: Browser, valkey_url: str
+) -> None:
+    site.context.redis = redis_client(valkey_url)
+    with opened(chromium, base_url=site.base) as page:
+        enter(page, CLERK)
+        page.goto("/desk/submit")
+        named = page.get_by_label("Provider and account")
+        assert named.input_value() == "akinon/shop"
+        named.select_option("ithink/default")
+        page.locator("input[name=fields_of][value='ithink/default']").wait_for(
+            state="attached"
+        )
+        page.get_by_label("Order", exact=True).fill("86210010463")
+        page.get_by_role("button", name="Submit this order").click()
+        page.get_by_text("It was accepted").wait_for()
+        with reading(site.engine) as connection:
+            (one,) = list_rows(connection, Filter(), 9)
+        ended = (State.CANCELLED, Reason.CONFIRMED)
+        soon = utc_now() + timedelta(seconds=1)
+        end_parcel(site.engine, {"parcel": one.id}, *ended, soon)
+        # The page itself shows the end, and then asks no more.
+        page.locator("#order:not([hx-trigger]) .stands .cancelled").wait_for()
+        page.go_back()
+        page.get_by_role("button", name="Submit this order").wait_for()
+        fields = page.locator("input[name=fields_of]")
+        assert named.input_value() == fields.input_value() == "ithink/default"
 
 
 def test_forty_busy_lanes_fit_on_a_laptops_screen(page: Page) -> None:

@@ -112,6 +112,11 @@ def test_the_lanes_can_be_ticked_by_provider(
     )
 
 
+def test_a_resume_does_not_send_what_is_scheduled(operator: Visitor) -> None:
+    asked = operator.get("/desk/lanes/resume?lane=notpanel/default").text
+    assert "What waits is sent" not in asked
+
+
 def test_no_lane_selected_changes_nothing(operator: Visitor) -> None:
     assert "Tick at least one lane" in operator.get("/desk/lanes/hold").text
     assert operator.send("/desk/lanes/hold").status_code == 404
@@ -171,7 +176,7 @@ def test_what_a_provider_seems_to_have_dropped_is_retried(
     asked = operator.follow("/desk/retry", **match).text
     assert "Retry 1 cancellation?" in asked
     assert "which seems to have dropped it" in asked
-    assert f"{under_way} is requested: its provider accepted it" in asked
+    assert "2 is requested: its provider accepted it" in asked
     operator.send("/desk/retry/now", **match)
     assert states(ledger, dropped, under_way) == ["verifying", "requested"]
     assert "Retry…" not in operator.get(f"/desk/cancellations/{under_way}").text
@@ -188,6 +193,16 @@ def test_all_that_match_are_neither_withdrawn_nor_requested_unless_named(
     assert states(ledger, back, failed, dropped) == ["withdrawn", "queued", "requested"]
     operator.send("/desk/retry/now", every="yes", state="withdrawn")
     assert states(ledger, back) == ["queued"]
+
+
+def test_no_action_says_that_somebody_is_told_who_did_not_ask(
+    operator: Visitor, ledger: Engine
+) -> None:
+    ids = [take_in(ledger, PANEL, f"ord_{n}") for n in range(2)]
+    asked = operator.follow("/desk/withdraw", id=ids).text
+    said = operator.follow("/desk/withdraw/now", id=ids).text
+    assert "the system that submitted it, if it asked for that" in asked
+    assert "A system that asked for that is notified" in said
 
 
 def test_one_withdrawn_cancellation_is_shown(operator: Visitor, ledger: Engine) -> None:
@@ -272,4 +287,4 @@ def test_the_result_says_that_more_match_than_were_changed(
     said = operator.follow("/desk/withdraw/now", every="yes", provider="notpanel").text
     assert "2 cancellations were withdrawn" in said
     assert "this concerns the first 2 only" in said
-    assert "The systems that submitted them are notified" in said
+    assert "A system that asked for that is notified" in said

@@ -52,6 +52,18 @@ def test_the_export_has_all_that_match_over_many_pages(
     assert one["finished_at"] == ""
 
 
+def test_a_turkish_spreadsheet_finds_its_columns(
+    reader: Visitor, ledger: Engine
+) -> None:
+    take_in(ledger, PANEL, "ord_1;2,3")
+    text = reader.get(PATH, **{"Accept-Language": "tr"}).content.decode("utf-8-sig")
+    header, row = csv.reader(io.StringIO(text, newline=""), delimiter=";")
+    assert (header[:4], row[3]) == (
+        ["Kimlik", "Sağlayıcı", "Hesap", "Sipariş"],
+        "ord_1;2,3",
+    )
+
+
 def test_the_file_has_a_name_and_says_that_it_is_utf8(reader: Visitor) -> None:
     answer = reader.get(PATH)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -64,10 +76,12 @@ def test_the_file_has_a_name_and_says_that_it_is_utf8(reader: Visitor) -> None:
 def test_the_headings_are_the_words_of_the_page(reader: Visitor) -> None:
     page = (TEMPLATES / "one.html").read_text()
     elsewhere = {"account", "provider", "reason", "order", "provider_code"}
+    # On the page, its label says whose words they are.
+    elsewhere |= {"provider_message"}
     labels = {name: one for name, one in COLUMNS.items() if name not in elsewhere}
     assert [one for one in labels.values() if f'_("{one}")' not in page] == []
     answer = reader.get(PATH, **{"Accept-Language": "tr"})
-    assert answer.content.startswith("\ufeffKimlik,Sağlayıcı,".encode())
+    assert answer.content.startswith("\ufeffKimlik;Sağlayıcı;".encode())
 
 
 @given(text=st.none() | texts)

@@ -40,6 +40,8 @@ def test_a_group_shows_its_progress_and_its_ends(
     fill(ledger)
     page = operator.get(PATH).text
     assert "3 of 4 cancellations have ended (75 %)" in page
+    turkish = {"Accept-Language": "tr"}
+    assert "(%75)" in operator.get(PATH, **turkish).text
     assert '<progress value="3" max="4"' in page
     assert "Nobody: no submission asked for it" in page
     assert 'hx-trigger="every 10s"' in page

@@ -84,6 +84,28 @@ def _in_turkish() -> Iterator[None]:
     speak(None, "")
 
 
+@pytest.mark.parametrize(
+    ("sentence", "turkish"),
+    [
+        ("order is required", "Sipariş zorunludur"),
+        (
+            (
+                "it was submitted before with another group and metadata: nothing was"
+                " changed"
+            ),
+            (
+                "daha önce başka değerlerle gönderilmişti (Grup, Ek bilgiler):"
+                " hiçbir şey değiştirilmedi"
+            ),
+        ),
+        ("base_url is required", "base_url zorunludur"),
+    ],
+)
+def test_a_sentence_names_fields_as_the_page_does(sentence: str, turkish: str) -> None:
+    speak("tr", "")
+    assert known(sentence) == turkish
+
+
 def test_no_sentence_of_an_error_is_left_in_english() -> None:
     said = [(text, where) for text, where in sentences() if text not in COMPOSED]
     assert len(said) > 50
@@ -226,6 +248,6 @@ def test_a_refused_entry_is_told_in_turkish_and_not_as_the_providers_words(
     [one] = submit(*ledger, [entry], utc_now(), by="token:tests")
     for address in (f"/desk/cancellations/{one.id}", f"{LIST}?state=rejected"):
         shown = turkish(clerk).get(address).text
-        assert "order zorunludur" in shown
+        assert "Sipariş zorunludur" in shown
         assert "is required" not in shown
         assert "Sağlayıcının kendi sözleri" not in shown

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -207,6 +207,22 @@ def test_a_filter_leaves_the_others_out(reader: Visitor, ledger: Engine) -> None
         assert "Nothing matches this filter" in said
 
 
+@pytest.mark.parametrize("language", ["en", "tr"])
+@pytest.mark.parametrize("by", ["token:ann", "cli:bob@host", "oidc:eve", "schedule:n"])
+def test_the_filter_finds_a_sender_by_every_name_that_pages_show(
+    reader: Visitor, ledger: Engine, by: str, language: str
+) -> None:
+    reader.session.headers["accept-language"] = language
+    take_in(ledger, PANEL, "ord_1", by=by)
+    take_in(ledger, PANEL, "ord_2", by="token:another")
+    whole = reader.get(f"{LIST}?by={by}").text
+    (shown,) = re.findall(r'name="by" value="([^"]*)"', whole)
+    for written in (by, shown, by.partition(":")[2]):
+        asked = reader.get(LIST + "?" + urlencode({"by": written})).text
+        assert listed(asked) == ["ord_1"], written
+    assert listed(reader.get(f"{LIST}?by=nobody").text) == []
+
+
 def test_a_list_is_sorted_as_asked(reader: Visitor, ledger: Engine) -> None:
     now = utc_now()
     for order, hours in (("a", 3), ("b", 1), ("c", 2)):
@@ -215,6 +231,36 @@ def test_a_list_is_sorted_as_asked(reader: Visitor, ledger: Engine) -> None:
         assert listed(reader.get(f"{LIST}?sort={sort}").text) == list(orders)
     said = reader.get(f"{LIST}?sort=ended&since=-150m&until=-90m").text
     assert listed(said) == ["c"]
+
+
+def times(page: str) -> list[str]:
+    """What each row of a list says of its times."""
+    found = re.findall(r'<span class="when">(.*?)</span>', page, re.DOTALL)
+    return [" ".join(re.sub("<[^>]*>", "", one).split()) for one in found]
+
+
+def test_a_row_says_the_time_by_which_the_list_is_sorted(
+    reader: Visitor, ledger: Engine
+) -> None:
+    now = utc_now()
+    due = now + timedelta(days=1)
+    begins = Progress(State.SCHEDULED, due_at=due)
+    take_in(ledger, PANEL, "later", at=now, progress=begins)
+    end(ledger, PANEL, "ended", *FAILED, at=now)
+    accepted = f"accepted {now - timedelta(seconds=40):%Y-%m-%d %H:%M:%S}"
+    scheduled = f"due {due:%Y-%m-%d %H:%M:%S} accepted {now:%Y-%m-%d %H:%M:%S}"
+    assert sorted(times(reader.get(LIST).text)) == [accepted, scheduled]
+    by_end = reader.get(f"{LIST}?sort=ended").text
+    assert times(by_end) == [f"ended {now:%Y-%m-%d %H:%M:%S}"]
+    assert times(reader.get(f"{LIST}?sort=due").text) == [
+        scheduled.partition(" acc")[0]
+    ]
+
+
+def test_a_list_says_how_many_it_shows(reader: Visitor, ledger: Engine) -> None:
+    for n in range(2):
+        take_in(ledger, PANEL, f"ord_{n}")
+    assert "2 cancellations on this page; no more follow" in reader.get(LIST).text
 
 
 def test_a_long_list_continues_on_the_next_page(
@@ -272,7 +318,20 @@ def test_a_search_finds_a_part_and_says_if_it_is_too_short(
     assert listed(reader.get(f"{LIST}?q=471&state=failed").text) == ["ord_4711"]
     assert listed(reader.get(f"{LIST}?q=2039").text) == ["awb-4711"]
     assert listed(reader.get(f"{LIST}?q=ord_4711").text) == ["ord_4711"]
-    assert "at least three characters" in reader.get(f"{LIST}?q=47").text
+    short = reader.get(f"{LIST}?q=47").text
+    assert "at least three characters" in short
+    assert "Nothing is called exactly “47”" in short
+    assert "Nothing matches" not in short
+
+
+def test_metadata_searched_as_a_page_shows_it_leads_to_its_value(
+    reader: Visitor, ledger: Engine
+) -> None:
+    take_in(ledger, PARCEL, "awb-4711", metadata={"shop_order": "A-20391"})
+    said = reader.get(f"{LIST}?q=shop_order%3DA-20391").text
+    (path,) = re.findall(r'href="([^"]+)">search for “A-20391”', said)
+    assert listed(reader.get(path).text) == ["awb-4711"]
+    assert "search for" not in reader.get(f"{LIST}?q=nowhere").text
 
 
 def test_groups_are_listed_with_their_states(reader: Visitor, ledger: Engine) -> None:
@@ -416,7 +475,7 @@ def _found(words: str) -> Seen:
     shown: dict[str, Any] = {"states": [], "providers": [], "reasons": []}
     shown |= {"orders": [], "presets": [], "zone": "UTC", "gap": None, "group": None}
     shown |= {"plans": False}
-    shown |= {"wanted": Listing(), "short": False}
+    shown |= {"wanted": Listing(), "short": False, "value": "", "period": ("", "")}
     shown |= {"session": None, "operates": False, "here": "/"}
     found = Page([Listed(record)], None, partial=False)
     return Seen(rendering.render("cancellations.html", found=found, **shown))
@@ -455,7 +514,9 @@ def test_an_unreachable_ledger_is_reported(
 
 def test_an_operators_hold_is_named_as_such(reader: Visitor, ledger: Engine) -> None:
     set_lane(ledger, PANEL, hold_for_operator(LaneState(), utc_now(), BY))
-    assert "held by an operator" in reader.get("/").text
+    said = " ".join(re.sub("<[^>]*>", "", reader.get("/").text).split())
+    assert "held by tests (access token)" in said
+    assert "held by an operator" not in said
 
 
 def test_the_last_page_of_groups_leads_no_further(
@@ -504,6 +565,9 @@ def test_the_overview_counts_what_was_not_cancelled(
         end(ledger, PANEL, order, state, reason, at=now)
     said = reader.get("/").text
     assert "2 orders were not cancelled" in said
+    why = said.partition("Why:")[2].partition("</ul>")[0]
+    assert "the provider does not know the order" in why
+    assert "reason=deadline_passed" in why
     assert "state=rejected&amp;state=expired" in said
 
 
@@ -520,6 +584,8 @@ def test_the_filter_reads_times_in_the_zone_of_the_browser(
     said = reader.get(period).text
     assert "ord_1" in said
     assert '<small class="dim" data-zone>Europe/Istanbul</small>' in said
+    linked = f"{LIST}?since={around[0].astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+    assert f'name="since" value="{around[0]:%Y-%m-%d %H:%M}"' in reader.get(linked).text
     reader.session.cookies.set("rescind_zone", "no/such zone")
     assert "ord_1" not in reader.get(period).text
 

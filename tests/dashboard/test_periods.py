@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rescind.dashboard.page_guard import RefusedError
 from rescind.dashboard.periods import period_of, presets
@@ -68,3 +70,41 @@ def test_times_without_an_offset_are_those_of_the_reader(
 def test_every_preset_is_a_period() -> None:
     for written, _ in presets():
         assert period_of(written, "", NOW).first is not None
+
+
+@given(
+    at=st.datetimes(datetime(2000, 1, 1), datetime(2020, 1, 1)),  # noqa: DTZ001
+    zone=st.sampled_from(["UTC", "Europe/Istanbul", "Europe/Berlin", "Asia/Kolkata"]),
+)
+def test_a_period_shown_in_a_zone_is_the_same_period(at: datetime, zone: str) -> None:
+    of_link = at.replace(microsecond=at.microsecond // 1000 * 1000, tzinfo=UTC)
+    now = NOW.astimezone(ZoneInfo(zone))
+    asked = period_of(of_link.isoformat(), "", now)
+    shown = asked.in_zone(ZoneInfo(zone))
+    found = period_of(*shown, now)
+    assert (found.first, found.end) == (asked.first, asked.end)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-11-20T15:00Z", "2026-11-20 18:00"),
+        ("2026-11-20T15:00:03.320Z", "2026-11-20 18:00:03.320"),
+        ("2026-11-20T18:00", "2026-11-20T18:00"),
+        ("20.11.2026", "20.11.2026"),
+        ("-7d", "-7d"),
+        ("", ""),
+    ],
+)
+def test_times_of_links_are_shown_in_the_zone_of_the_reader(
+    written: str, shown: str
+) -> None:
+    istanbul = ZoneInfo("Europe/Istanbul")
+    found = period_of(written, written, NOW.astimezone(istanbul))
+    assert found.in_zone(istanbul) == (shown, shown)
+
+
+def test_a_time_that_the_clocks_show_twice_keeps_its_offset() -> None:
+    berlin, twice = ZoneInfo("Europe/Berlin"), "2026-10-25T01:30Z"
+    found = period_of(twice, "", NOW)
+    assert found.in_zone(berlin)[0] == twice

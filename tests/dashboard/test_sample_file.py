@@ -78,6 +78,10 @@ def test_the_examples_of_each_provider_are_valid_together(provider: Any) -> None
 
 def test_the_sheet_has_a_name(clerk: Visitor) -> None:
     book = load_workbook(io.BytesIO(sample(clerk, "xlsx", "tr")))
+    sheet = book.worksheets[0]
+    assert {cell.number_format for row in sheet.iter_rows() for cell in row} == {"@"}
+    below = [sheet.column_dimensions[one].number_format for one in ("A", "C")]
+    assert below == ["@", "@"]
     assert book.sheetnames == ["İptaller"]
 
 

@@ -18,7 +18,7 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import Engine
 
 from rescind.dashboard.submission import upload_reading
-from rescind.dashboard.submission.file_submission import result_csv
+from rescind.dashboard.submission.result_files import result_csv
 from rescind.dashboard.submission.row_fields import fields_of
 from rescind.dashboard.submission.upload_route import LARGEST_UPLOAD, MOST_PARTS
 from rescind.ledger.storage.milliseconds import from_ms
@@ -110,7 +110,8 @@ def test_a_file_is_submitted_once_and_its_result_is_a_file(
     found = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     head = ["Line", "Provider", "Account", "Order", "Key", "Result", "Why"]
     assert list(found[0]) == [*head, "State", "Id"]
-    words = ["accepted", "known", "repeated", "accepted", "wrong", "wrong"]
+    known_already, repeated = "known already", "repeats an earlier row"
+    words = ["accepted", known_already, repeated, "accepted", "wrong", "wrong"]
     assert [row["Result"] for row in found] == words
     assert found[1]["Id"] == known
     assert found[1]["State"] == "queued"
@@ -410,6 +411,7 @@ def test_a_form_without_the_sessions_key_is_refused(
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
 def test_no_cell_of_the_result_is_a_formula(text: str) -> None:
-    one = {"line": 2, "fields": {"order": text}, "verdict": "wrong", "why": text}
+    one = {"line": 2, "cells": {"order": text}, "verdict": "wrong", "why": text}
+    one |= {"state": "", "id": ""}
     (found,) = csv.DictReader(io.StringIO(result_csv([one]).removeprefix("\ufeff")))
     assert (found["Order"], found["Why"]) == (f"'{text}", f"'{text}")

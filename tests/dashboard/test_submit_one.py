@@ -151,6 +151,21 @@ def test_params_with_several_values_are_read(clerk: Visitor, ledger: Engine) -> 
     }
 
 
+def test_the_forms_say_what_address_they_take(clerk: Visitor) -> None:
+    page = clerk.get("/desk/submit").text
+    assert page.count("An e-mail address does not work") == 2
+    described = set(re.findall(r'type="url"[^>]*aria-describedby=" ?([\w-]+)"', page))
+    assert described == {"file-on_group_end-hint", "on_group_end-hint"}
+    assert all(f'id="{one}"' in page for one in described)
+
+
+def test_a_date_has_a_year_of_four_digits(clerk: Visitor) -> None:
+    page = clerk.get("/desk/submit").text
+    fields = re.findall(r'<input [^>]*type="datetime-local"[^>]*>', page)
+    assert len(fields) == 2
+    assert all('max="9999-12-31T23:59"' in one for one in fields)
+
+
 def test_a_key_in_use_for_another_order_is_refused_and_kept_nowhere(
     clerk: Visitor, ledger: Engine
 ) -> None:
@@ -196,6 +211,25 @@ def test_an_account_that_is_gone_is_never_replaced_by_another(
     gone = clerk.send("/desk/submit/one", lane="notpanel/gone", order="ord_1")
     assert gone.status_code == 422
     assert rows(ledger) == []
+
+
+def test_the_fields_of_one_account_never_submit_to_another(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    mixed = {"lane": "ithink/default", "fields_of": "akinon/shop", "order": "17"}
+    shown = clerk.send("/desk/submit/one", **mixed)
+    assert shown.status_code == 422
+    assert "were those of akinon/shop" in (beside(shown.text, "lane") or "")
+    assert "<option selected>ithink/default" in shown.text
+    assert 'name="fields_of" value="ithink/default"' in shown.text
+    assert 'value="17"' in shown.text
+    assert rows(ledger) == []
+
+
+def test_without_scripts_the_fields_follow_the_list(clerk: Visitor) -> None:
+    mixed = {"lane": "ithink/default", "fields_of": "akinon/shop", "choose": "yes"}
+    led = clerk.send("/desk/submit/one", **mixed).headers["location"]
+    assert 'name="fields_of" value="ithink/default"' in clerk.get(led).text
 
 
 @pytest.mark.parametrize("who", ["operator", "reader"])

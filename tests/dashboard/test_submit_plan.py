@@ -194,3 +194,9 @@ def test_a_limited_token_is_offered_what_it_may_submit_as_a_whole(
     assert visitor.get(f"{FORM}?plan=web-order").status_code == 404
     key = {"form_key": visitor.form_key(FORM)}
     assert visitor.post(FORM, {**GOOD, **key}).status_code == 404
+
+
+def test_the_preview_says_how_an_order_is_sent(clerk: Visitor) -> None:
+    form = {"plan": "panel-only", "input.order": "00312"}
+    led = clerk.send(FORM, **form).headers["location"]
+    assert "it is sent as 312" in clerk.get(led).text

@@ -46,8 +46,10 @@ def test_what_cannot_be_withdrawn_has_no_button(
     asked = operator.follow("/desk/withdraw", id=one).text
     assert "None of them can be withdrawn" in asked
     said = operator.follow("/desk/withdraw/now", id=one).text
-    assert "1 other was not withdrawn" in said
-    assert one in said
+    assert "1 cancellation was not withdrawn" in said
+    assert ("ord_1 cannot be withdrawn" in said) == (state is not State.CANCELLED)
+    assert ("ord_1 is cancelled" in said) == (state is State.CANCELLED)
+    assert one not in said
     assert row(ledger, one).state == state
 
 
@@ -65,7 +67,7 @@ def test_of_several_only_those_that_were_not_sent_are_withdrawn(
     assert sorted(hidden(asked)) == sorted(able)
     said = operator.follow("/desk/withdraw/now", id=[*able, sent]).text
     assert "Rescind sends nothing for 2 cancellations" in said
-    assert "1 other was not withdrawn" in said
+    assert "1 cancellation was not withdrawn" in said
     states = [row(ledger, one).state for one in (*able, sent)]
     assert states == ["withdrawn", "withdrawn", "verifying"]
 

@@ -85,7 +85,7 @@ def test_its_states_reasons_and_actors_are_words_in_the_readers_language(
     assert (one["state"], one["by"]) == ("başarısız", "tests (erişim anahtarı)")
     assert one["reason"] == "siparişe ne olduğu bilinmiyor"
     csv = reader.get("/desk/cancellations.csv?state=failed").text
-    assert ",failed,unresolved," in csv
+    assert ";failed;unresolved;" in csv
 
 
 def test_our_own_sentences_are_in_the_readers_language(
@@ -95,7 +95,7 @@ def test_our_own_sentences_are_in_the_readers_language(
     submit(site.engine, context.accounts, context.seal, [entry], utc_now(), by="cli:a")
     reader.session.headers["accept-language"] = "tr"
     [one] = exported(reader, "state=rejected")
-    assert one["provider_message"] == "order zorunludur"
+    assert one["provider_message"] == "Sipariş zorunludur"
 
 
 def test_the_sheet_is_named_in_the_readers_language(reader: Visitor) -> None:

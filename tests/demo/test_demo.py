@@ -536,6 +536,20 @@ def started(small_file: Path) -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
+@pytest.mark.parametrize(("unresolved", "said"), [(3, True), (2, False)])
+def test_many_orders_that_stay_unknown_are_a_line_of_the_report(
+    unresolved: int, said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row("cancelled", "confirmed", provider="ithink") for _ in range(12)]
+    rows += [row("cancelled", "confirmed") for _ in range(12 - unresolved)]
+    rows += [row("failed", "unresolved") for _ in range(unresolved)]
+    rows += [row("failed", "attempts_exhausted", provider="ithink") for _ in range(9)]
+    demo_report.print_unresolved(rows)
+    out = capsys.readouterr().out
+    line = "notpanel: 3 of 12 ended as failed/unresolved"
+    assert out.startswith(line) if said else out == ""
+
+
 @pytest.mark.timeout(600)  # it ends by itself, a minute after nothing moves
 def test_a_small_file_ends_with_ledger_and_providers_in_agreement(
     small_file: Path, started: list[subprocess.Popen[str]]

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.deployment.files import ROOT
 from tests.deployment.processes import BIN
@@ -70,6 +68,10 @@ def test_it_is_the_bill_of_this_version(bill: dict[str, Any]) -> None:
 
 
 def test_it_is_valid_by_the_schema_of_cyclonedx(bill: dict[str, Any]) -> None:
+    # Every process of the tests collects this file, and this import takes 3 s.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     few = bill["components"][:VALIDATED]
     refs = {"root-component", *(one["bom-ref"] for one in few)}
     graph = [one for one in bill["dependencies"] if one["ref"] in refs]

@@ -6,8 +6,10 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,6 +21,9 @@ import yaml
 from redis import Redis
 from sqlalchemy import Engine
 
+from bench.monitoring.panel_drawing import NO_DATA
+from bench.monitoring.panel_page import page
+from bench.monitoring.panel_queries import Prometheus
 from rescind.ledger.storage.transactions import open_ledger
 from rescind.telemetry.exposition import exposition
 from rescind.telemetry.metric_catalogue import METRICS
@@ -29,7 +34,7 @@ from tests.intake.test_validation import ACCOUNTS
 from tests.ledger.build import NOW
 from tests.promtool import needs_promtool, promtool
 from tests.tasks.conftest import until
-from tests.telemetry.test_metrics import live
+from tests.telemetry.test_metrics import YEAR, live
 
 RULES = ROOT / "deploy" / "prometheus"
 DASHBOARD: dict[str, Any] = json.loads(
@@ -39,6 +44,16 @@ GROUPS = yaml.safe_load((RULES / "rescind.rules.yml").read_text())["groups"]
 ALERTS: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [one["expr"] for panel in PANELS for one in panel["targets"]]
+STILL = {
+    "Oldest wait: the ten longest",
+    "Attempts for each outcome",
+    "Call duration: 95th percentile",
+    "Call duration: mean",
+    "Share of calls without an answer",
+    "Orders in a call",
+    "Outcomes in 15 minutes: the ten busiest lanes",
+}
+"""Panels that have no data while nothing happens."""
 PROMETHEUS = shutil.which("prometheus")
 
 
@@ -226,15 +241,23 @@ def test_a_real_prometheus_scrapes_it_and_answers_every_panel(
     redis = Redis.from_url(valkey_url)
     redis.flushdb()
     live(engine, redis)
-    text = exposition(engine, redis, NOW, ACCOUNTS)
+    text = exposition(engine, redis, NOW, ACCOUNTS, YEAR)
     engine.dispose()
+    began = time.time()
     with serving(text) as port, prometheus(tmp_path, port) as url:
         until(lambda: is_scraped(url), "two scrapes, as a rate needs")
+        asked = Prometheus(url, began, time.time() + 2, 1, 15)
+        empty = {panel["title"] for panel in PANELS if not asked.series(panel)}
+        drawn = page(DASHBOARD, asked)
         for name in METRICS:
             samples = f'{{__name__=~"{name}(_count)?"}}'
             assert ask(url, samples), name
         for expression in EXPRESSIONS:
             chosen = re.sub(r"\$(?:provider|account)", ".*", expression)
             # Of metrics that do not change, no rate is above 0.
-            every = chosen.replace("$__rate_interval", "1m").removesuffix(" > 0")
+            every = chosen.replace("$__rate_interval", "1m").replace(" > 0", "")
             assert ask(url, every), expression
+    # Nothing changes between these scrapes, and no order is due.
+    assert empty <= STILL, empty
+    assert drawn.count(NO_DATA) == len(empty)
+    assert all(escape(panel["title"]) in drawn for panel in PANELS)

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, select, update
 
 from rescind.engine.call_results import CallResult
 from rescind.ledger.changes.lane_states import LaneState
-from rescind.ledger.changes.new_cancellation import NOT_DUE
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.decision_events import Event
+from rescind.ledger.progress import NOT_DUE
 from rescind.ledger.reading.queries import history
 from rescind.ledger.restored import READ_FIRST_FOR, RESTORED
 from rescind.ledger.states import State
@@ -32,6 +32,7 @@ from tests.engine.results import CANCELLED, REFUSED
 from tests.engine.world import World, lane
 from tests.ledger.build import BY, NOW, policy, progress, steps, take_in
 from tests.ledger.copies import Copy, copy_of, put_back
+from tests.ledger.planned import after
 
 DOUBT = timedelta(seconds=5)
 RULES = policy(batch=4, active_trusted_after=DOUBT)
@@ -198,6 +199,27 @@ def test_an_end_on_an_unreconciled_ledger_is_put_right_by_since(first: World) ->
     assert shop.sent == {"1": 2, "never": 2}
 
 
+def test_a_step_that_was_not_wanted_is_read_when_its_predecessor_is_put_right(
+    first: World,
+) -> None:
+    shop = Shop()
+    [before] = accepted(first, "1")
+    provider, account = lane()
+    now = first.clock.now()
+    after(first.ledger, before, order="2", provider=provider, account=account, now=now)
+    copy = copy_of(first.ledger)
+    work(first, shop, 5.0)
+    assert shop.cancelled == {"1", "2"}
+    second = restored(first, copy)
+    work(second, shop, 5.0)
+    # The second cancel of the first one was refused.
+    assert ends(second)["2"] == ("withdrawn", "not_wanted")
+    assert reconciled(second, since_the_copy=True) == 1
+    work(second, shop)
+    assert set(ends(second).values()) == {("cancelled", "confirmed")}
+    assert shop.sent == {"1": 2, "2": 1}
+
+
 def test_a_new_order_is_read_first_for_a_day_and_then_sent_at_once(
     first: World,
 ) -> None:
@@ -267,8 +289,7 @@ def test_what_is_read_shows_as_such_and_is_not_withdrawn_unread(first: World) ->
     with writing(first.ledger) as connection:
         result = withdraw(connection, ids, first.clock.now(), by=BY)
     assert result.withdrawn == []
-    assert RESTORED in str(result.refused[-1])
-    assert ends(first) == {"1": ("verifying", None), "2": ("scheduled", None)}
+    assert ends(first) == dict.fromkeys("12", ("verifying", None))
 
 
 def test_a_deadline_that_passes_while_it_waits_for_others_is_no_proof(

@@ -22,6 +22,7 @@ from rescind.ledger.changes.lane_states import (
 )
 from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.states import State
+from rescind.ledger.storage.postponement_table import Concerned
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import LedgerUnreachableError, writing
 from rescind.provider.outcomes import Reason
@@ -151,6 +152,20 @@ def test_while_another_sweep_moves_orders_this_one_only_finds_due_lanes(
     assert row(engine, one).state == State.EXPIRED
 
 
+def test_a_worker_that_dies_in_its_sweep_holds_up_others_for_three_seconds(
+    engine: Engine, accounts: Accounts
+) -> None:
+    one = add(engine, lane=KNOWN, cancel_before=NOW)
+    lease = sweeper.LEASE, "a dead worker", sweeper.LEASE_SECONDS
+    with writing(engine) as connection:
+        assert acquire(connection, *lease, NOW)
+    for seconds in (0, 1, 2):
+        swept(engine, accounts, NOW + timedelta(seconds=seconds))
+        assert row(engine, one).state == State.QUEUED
+    swept(engine, accounts, NOW + timedelta(seconds=3))
+    assert row(engine, one).state == State.EXPIRED
+
+
 def test_a_sweep_that_fails_gives_its_lease_back(
     engine: Engine, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,3 +264,15 @@ def test_it_judges_what_the_transaction_of_an_end_has_left(
     assert {row(engine, one).state for one in last} == {State.SCHEDULED}
     swept(engine, accounts)
     assert {row(engine, one).state for one in last} == {State.WITHDRAWN}
+
+
+def test_a_judgement_that_fails_keeps_no_lane_from_being_notified(
+    engine: Engine, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = add(engine, lane=KNOWN)
+    with writing(engine) as connection:
+        postponement.postpone(connection, Concerned.ITSELF, [one], NOW)
+    monkeypatch.setattr(sweeper, "judge_postponed", None)
+    with capture_logs() as logs:
+        assert swept(engine, accounts) == {KNOWN: {"cancel"}}
+    assert [log["event"] for log in logs] == ["what was postponed was not judged"]

@@ -21,7 +21,7 @@ from rescind.ledger.decision_events import (
 from rescind.ledger.phases import deadline_came
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import EDGES, FINAL, OPEN, RETRYABLE, State, diagram
-from rescind.provider.outcomes import Finding, Outcome, Reason
+from rescind.provider.outcomes import Finding, Outcome, Reason, unclear
 from rescind.provider.policy import Policy
 from tests.ledger.build import HOUR, NOW, PLAIN, SECOND, claimed, policy, progress
 
@@ -693,6 +693,14 @@ def test_a_reply_without_words_does_not_overwrite_earlier_words() -> None:
     known = claimed(S.VERIFYING, provider_code="455", provider_message="no")
     after = decide(known, UNKNOWN, PLAIN, NOW)
     assert (after.provider_code, after.provider_message) == ("455", "no")
+
+
+def test_a_sentence_of_ours_about_a_reply_does_not_overwrite_them() -> None:
+    known = claimed(S.VERIFYING, provider_message="sipariş bulunamadı")
+    after = decide(known, unclear("not among the current orders"), PLAIN, NOW)
+    assert after.provider_message == "sipariş bulunamadı"
+    after = decide(claimed(S.VERIFYING), unclear("no clear status"), PLAIN, NOW)
+    assert after.provider_message == "no clear status"
 
 
 def test_a_confirmed_refusal_keeps_its_words() -> None:

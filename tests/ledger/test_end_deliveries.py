@@ -19,7 +19,7 @@ from rescind.ledger.deliveries.delivery_queries import (
     written,
 )
 from rescind.ledger.deliveries.retry_policy import Kind
-from rescind.ledger.deliveries.store import create_end_delivery, resend
+from rescind.ledger.deliveries.store import End, create_end_delivery, resend
 from rescind.ledger.states import State
 from rescind.ledger.storage.migrate import _config, upgrade
 from rescind.ledger.storage.transactions import reading, writing
@@ -40,9 +40,9 @@ def tell(
     subject: str = FIRST,
     document: dict[str, Any] = PLAN,
 ) -> bool:
-    told = (kind, subject, one, OWN, document, NOW)
+    end = End(subject, one, OWN, document)
     with writing(engine) as connection:
-        return create_end_delivery(connection, *told)
+        return create_end_delivery(connection, kind, end, NOW)
 
 
 def lone(engine: Engine) -> str:

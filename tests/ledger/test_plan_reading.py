@@ -90,7 +90,7 @@ def test_a_plan_is_shown_with_its_steps_as_they_are_now(engine: Engine) -> None:
     finish(engine, claimed(engine, parcel), State.REJECTED, Reason.REFUSED)
     finish(engine, claimed(engine, refund))
     with reading(engine) as connection:
-        [found] = plans_of(connection, refund)
+        [found] = plans_of(connection, refund, 20)
     assert (found["id"], found["verdict"]) == (plan, "partly")
     assert found["ended_at"] is not None
     assert [one["state"] for one in found["steps"]] == ["rejected", "cancelled"]
@@ -106,6 +106,9 @@ def test_plans_are_listed_the_newest_first_in_pages(engine: Engine) -> None:
     assert found == ids[::-1]
     assert last.next is None
     assert page(engine, 5).next is None
+    with reading(engine) as connection:
+        newest = [each["id"] for each in plans_of(connection, one, 2)]
+    assert newest == found[:2]
 
 
 def test_plans_are_found_by_their_name_key_and_time(engine: Engine) -> None:
@@ -139,7 +142,7 @@ def test_a_plan_is_visible_to_who_may_read_all_its_steps(engine: Engine) -> None
     mixed = plan_of(engine, mine, other, key="2")
     with reading(engine) as connection:
         for limits, seen in ((OF_NOTPANEL, [own]), (EVERYTHING, [mixed, own])):
-            assert [one["id"] for one in plans_of(connection, mine, limits)] == seen
+            assert [one["id"] for one in plans_of(connection, mine, 20, limits)] == seen
             found = plan_page(connection, PlanFilter(within=limits), 10)
             assert [one["id"] for one in found.plans] == seen
         assert plan_document(connection, mixed, OF_NOTPANEL) is None

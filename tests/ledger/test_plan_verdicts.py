@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select, update
 
+from rescind.ledger.changes import postponed_completions
 from rescind.ledger.changes.sweeps import move
 from rescind.ledger.reading.plans import plan_document
 from rescind.ledger.states import FINAL, State
@@ -176,3 +177,13 @@ def test_the_ends_of_plans_on_postgresql_are_told_once_and_as_they_are(
     postgres: Engine, data: st.DataObject
 ) -> None:
     walk(postgres, data)
+
+
+@FEW
+@given(data=st.data())
+def test_the_ends_of_plans_are_told_so_if_one_transaction_completes_one(
+    sqlite: Engine, data: st.DataObject
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(postponed_completions, "MOST_COMPLETED", 1)
+        walk(sqlite, data)

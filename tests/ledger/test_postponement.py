@@ -16,7 +16,7 @@ from rescind.ledger.changes.rounds import ASKED_AGAIN
 from rescind.ledger.reading.plans import plan_document
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.postponement_table import POSTPONED
+from rescind.ledger.storage.postponement_table import POSTPONED, Concerned
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
 from rescind.provider.outcomes import Reason
@@ -219,6 +219,17 @@ def test_it_is_asked_again_until_then(engine: Engine) -> None:
     assert row(engine, second).state == State.QUEUED
 
 
+def test_one_that_began_again_meanwhile_is_not_judged(engine: Engine) -> None:
+    first = add(engine)
+    one = after(engine, first)
+    finish(engine, claimed(engine, first))
+    with writing(engine) as connection:
+        postponement.postpone(connection, Concerned.ITSELF, [one], NOW)
+        assert judge_postponed(connection, NOW) is not None
+        assert judge_postponed(connection, NOW) is None
+    assert row(engine, one).state == State.QUEUED
+
+
 # --- what it costs, and two at once ---------------------------------------------------
 
 
@@ -266,3 +277,21 @@ def test_two_sweeps_judge_each_once(
     with reading(engine) as connection:
         assert connection.execute(select(POSTPONED)).all() == []
     engine.dispose()
+
+
+def test_a_retry_before_a_postponed_judgement_leaves_it_to_that(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One waits for two. The end of one of these is not wanted, and is judged later;
+    the other one is retried before that."""
+    monkeypatch.setattr(postponement, "MOST_JUDGED", 1)
+    others, retried_one, refused = (add(engine, order=name) for name in "abc")
+    after(engine, others, order="others")
+    waiting = after(engine, retried_one, refused, order="waiting")
+    held = {one.id: one for one in hold(engine)}
+    finish(engine, held[retried_one], State.FAILED, Reason.UNRESOLVED)
+    finish(engine, [held[others], held[refused]], NO, Reason.REFUSED)
+    assert row(engine, waiting).state == "scheduled"
+    assert retried(engine, retried_one, NOW)
+    _judge_all(engine)
+    assert row(engine, waiting).state == "withdrawn"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import JSON, BigInteger, Engine, Text, select
 
 from rescind.ledger.states import State
-from rescind.ledger.storage.row_sets import Columns, Rows, incoming
+from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
 from rescind.ledger.storage.transactions import reading
 
 COLUMNS: Columns = {"name": Text, "state": Text, "number": BigInteger, "params": JSON}
@@ -98,3 +98,11 @@ def test_only_differing_columns_are_sent_row_by_row() -> None:
     made = Rows([common | {"name": name} for name in ("a", "b")], COLUMNS)
     assert made.differing == ("name",)
     assert made.parameters("sqlite")["rows"] == '["a","b"]'
+
+
+def test_no_rows_are_read_back_as_none(engine: Engine) -> None:
+    dialect, names = engine.dialect.name, tuple(COLUMNS)
+    chosen = select(incoming(dialect, COLUMNS, names))
+    with reading(engine) as connection:
+        given = parameters(dialect, {}, names, [])
+        assert connection.execute(chosen, given).all() == []

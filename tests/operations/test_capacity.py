@@ -16,6 +16,7 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations.capacity import Demand, LaneLoad, needs, scaled
+from rescind.operations.measured_costs import API_REDIS, BEAT_REDIS, WORKER_REDIS
 from rescind.operations.observed_load import observed
 from tests.intake.test_validation import ACCOUNTS
 from tests.ledger.build import (
@@ -52,6 +53,14 @@ DEMANDS = st.builds(
 
 def numbers(demand: Demand) -> dict[str, float]:
     return {one.need: one.number for one in needs(demand)}
+
+
+@given(DEMANDS)
+def test_every_worker_has_its_connections_to_redis(demand: Demand) -> None:
+    found = numbers(demand)
+    own = WORKER_REDIS.value * found["workers"]
+    others = API_REDIS.value * demand.apis + BEAT_REDIS.value
+    assert found["Redis connections"] == own + others
 
 
 @given(DEMANDS, st.floats(1, 100))

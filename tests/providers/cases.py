@@ -11,7 +11,7 @@ from rescind.provider.testing import Case
 from rescind.sandbox.installed_simulations import simulations
 from tests.providers.accounts import CREDENTIALS, ORDERS
 from tests.providers.evidence import CANCEL_CALLS, READINGS, holds
-from tests.providers.samples import ASKED, CANCELS, LOGINS, ODD_VALUES, READS
+from tests.providers.samples import ASKED, CANCELS, LOGINS, ODD_VALUES, READS, UNDECIDED
 
 
 class SecondReading:
@@ -38,6 +38,9 @@ class SecondReading:
         return not settled or holds(shown, good, order, asked, reply)
 
 
+NOT_SHOWN = {"dukkango": ("delivered", "cancelled")}
+"""States that a provider does not show: this one lists only orders in progress."""
+
 CASES = {
     one.name: Case(
         provider=one,
@@ -46,6 +49,8 @@ CASES = {
         also_asked=ASKED[one.name][1:],
         cancels=CANCELS[one.name],
         reads=READS[one.name],
+        undecided=UNDECIDED.get(one.name, ()),
+        undecided_states=NOT_SHOWN.get(one.name, ()),
         logins=LOGINS.get(one.name, ()),
         odd=ODD_VALUES,
         proof=SecondReading(one.name),

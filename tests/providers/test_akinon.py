@@ -165,7 +165,6 @@ def test_without_an_order_status_all_items_at_100_mean_cancelled(
         {"status": 400},
         {"status": 550},
         {"status": "cancelled"},
-        {"status": 100, "id": 8},
         {"items": items(100, 50)},
         {"items": items(100, None)},
         {"items": []},
@@ -175,6 +174,12 @@ def test_without_an_order_status_all_items_at_100_mean_cancelled(
 def test_any_other_200_is_requested_and_not_final(document: object) -> None:
     said = cancel(reply(200, document))
     assert (said.outcome, said.reason) == (Outcome.REQUESTED, None)
+
+
+@pytest.mark.parametrize("status", [100, 50, 400])
+def test_a_200_about_another_order_says_nothing(status: int) -> None:
+    said = cancel(reply(200, {"status": status, "id": 8}))
+    assert (said.outcome, said.reason) == (Outcome.UNKNOWN, None)
 
 
 def test_named_items_are_cancelled_when_each_is_at_100() -> None:

@@ -89,6 +89,12 @@ def test_without_a_file_nothing_is_scheduled(tmp_path: Path) -> None:
             "group: {day} is not known; use {date} and",
         ),
         (f"every = '1h'\nkey = 'x'{REST}", "key is not known here"),
+        (f"every = '1h'\nref = 'x'{REST}", "ref is not known here"),
+        (f"every = '1h'\nonly_if = 'any'{REST}", "only_if needs after, as a const"),
+        (
+            f"every = '1h'\nafter = 'x'\nonly_if = 'canceled'{REST}",
+            "only_if must be any, a final state",
+        ),
         (
             f"every = '1h'{REST.replace('notpanel', 'nopanel')}",
             "provider must be one of",
@@ -258,6 +264,16 @@ def test_columns_and_constants_make_an_entry() -> None:
         "params": {"x": "1.50"},
         "cancel_before": "2026-11-21T02:30:00+03:00",
     }
+
+
+def test_a_row_may_wait_for_several_others() -> None:
+    columns = {"order": "id", "ref": "r", "after": "a", "only_if": "o"}
+    values = {"id": "5", "r": "five", "a": "four; ithink/default/3", "o": "rejected"}
+    found = entry(values, columns, typed=False)
+    assert (found["ref"], found["only_if"]) == ("five", "rejected")
+    assert found["after"] == ["four", "ithink/default/3"]
+    constant = entry({"id": "5"}, {"order": "id"}, after="four, three", only_if="any")
+    assert constant["after"] == ["four", "three"]
 
 
 def test_a_row_does_not_change_the_constants() -> None:

@@ -38,6 +38,7 @@ from rescind.ledger.storage.transactions import (
     writing,
 )
 from rescind.runtime.periodic_jobs import SCHEDULE_BOUND
+from rescind.schedules.mapping import recipe_of
 from rescind.schedules.rule_secrets import Secret
 from rescind.schedules.rules import Rule, Schedules, load_schedules
 from rescind.schedules.runner import (
@@ -159,6 +160,17 @@ def test_found_orders_are_submitted_and_their_lane_is_notified(world: World) -> 
     assert world.records["ord_1"]["group"] == "a-2020-11-20"
     assert world.woken == [("notpanel", "default")]
     assert world.last["finished_at"] is not None
+
+
+def test_a_row_waits_for_an_earlier_one_that_it_names(world: World) -> None:
+    rule = world.rule()
+    world.orders.write_text("id,r,a\nord_1,first,\nord_2,,first\nord_3,,nope\n")
+    columns = {"order": "id", "ref": "r", "after": "a"}
+    rule = replace(rule, recipe=recipe_of(columns, {"provider": "notpanel"}))
+    world.runner().run(rule, world.open())
+    assert world.counts() == ("submitted", 3, 2, 0, 1)
+    states = {order: record["state"] for order, record in world.records.items()}
+    assert states == {"ord_1": "queued", "ord_2": "scheduled", "ord_3": "rejected"}
 
 
 def test_running_again_changes_nothing(world: World) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -18,6 +21,7 @@ from rescind.sandbox import Sandbox
 from tests.tasks.conftest import Running, accounts_toml, start, until
 from worker.broker import BROKER_OPTIONS
 
+ROOT = Path(__file__).parents[2]
 DOWN_SECONDS = 0.5
 _numbers = itertools.count(870_000_001)
 
@@ -122,3 +126,30 @@ def writes(client: Redis) -> bool:
     with suppress(RedisError):
         return bool(client.set("it", "still works"))
     return False
+
+
+ASKED = """
+import asyncio
+from flower.utils.broker import Broker
+from worker.celery import app
+url = app.connection().as_uri(include_password=True)
+broker = Broker(url, broker_options=app.conf.broker_transport_options)
+print(asyncio.run(broker.queues(["notpanel", "untaken"])))
+"""
+"""As Flower asks for the lengths of queues."""
+
+
+def test_flower_finds_the_master_and_its_queues(
+    on_sentinels: Running, servers: SentinelServers
+) -> None:
+    with servers.client() as master:
+        master.lpush("untaken", "a message")
+    env = {**on_sentinels.system.environment(), "RESCIND_REDIS_URL": servers.url}
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED],
+        env={**env, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "{'name': 'untaken', 'messages': 1}" in done.stdout, done.stderr[-2000:]

@@ -65,6 +65,7 @@ WORKERS = "rescind_workers"
 HERE = dict(zip(("provider", "account"), LANE, strict=True))
 PROVIDER = {"provider": LANE[0]}
 REST = (LANE[0], "resting")
+YEAR = timedelta(days=365)
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ class Scraped:
 
 
 def scrape(engine: Engine, redis: Redis, accounts: Accounts | None = None) -> Scraped:
-    return Scraped(exposition(engine, redis, NOW, accounts))
+    return Scraped(exposition(engine, redis, NOW, accounts, YEAR))
 
 
 def call(evidence: str, milliseconds: int, orders: int) -> CallMade:
@@ -180,7 +181,7 @@ def test_every_metric_is_exposed_with_its_type_and_help(
 @needs_promtool
 def test_promtool_finds_nothing_wrong(engine: Engine, redis: Redis) -> None:
     live(engine, redis)
-    text = exposition(engine, redis, NOW, ACCOUNTS)
+    text = exposition(engine, redis, NOW, ACCOUNTS, YEAR)
     assert promtool("check", "metrics", given=text).strip() == ""
 
 
@@ -474,6 +475,19 @@ def test_without_the_ledger_the_metrics_of_redis_are_exposed(redis: Redis) -> No
     assert scraped.value("rescind_up", part="redis") == 1
     assert scraped.value("rescind_queue_messages", queue="rescind") == 0
     assert "rescind_backlog" not in scraped.names()
+
+
+def test_what_retention_should_have_deleted_is_counted(
+    engine: Engine, redis: Redis
+) -> None:
+    overdue, due = YEAR + collector.OVERDUE, YEAR + collector.OVERDUE / 2
+    for n, age in enumerate((overdue + HOUR, overdue + HOUR, due, HOUR)):
+        at = NOW - age
+        add(engine, State.CANCELLED, order=str(n), finished_at=at)
+    add(engine, order="open")
+    assert scrape(engine, redis).value("rescind_retention_overdue") == 2
+    kept_for_ever = Scraped(exposition(engine, redis, NOW))
+    assert "rescind_retention_overdue" not in kept_for_ever.names()
 
 
 # --- private data -------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rescind.dashboard.bulk.order_action import Changed
 from rescind.ledger.changes.operator_actions import Action, record_action, subject_of
 from rescind.ledger.changes.retries import retry_some
 from rescind.ledger.reading.queries import rows_of
+from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.action_log import log_action
 
@@ -39,6 +40,7 @@ def open_rounds(
     return done
 
 
+@repeated
 def _open_some(
     engine: Engine,
     accounts: Accounts,

@@ -50,8 +50,9 @@ def resume_question(lanes: Sequence[LaneView]) -> Question:
                 count,
             ),
             _(
-                "What waits is sent at once, within the rates. If the cause of a hold"
-                " or a pause persists, Rescind holds or pauses the lane again."
+                "What is due is sent at once, within the rates. What is scheduled is"
+                " sent at its time. If the cause of a hold or a pause persists, Rescind"
+                " holds or pauses the lane again."
             ),
             _("A cancellation that a provider makes then cannot be undone."),
         ],

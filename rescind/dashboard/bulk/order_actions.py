@@ -28,6 +28,7 @@ from rescind.dashboard.bulk.confirmation import (
     tell,
 )
 from rescind.dashboard.bulk.order_action import Order, OrderAction
+from rescind.dashboard.bulk.order_names import with_orders
 from rescind.dashboard.bulk.release_action import Release
 from rescind.dashboard.bulk.retry_action import Retry
 from rescind.dashboard.bulk.skip_action import Skip
@@ -142,7 +143,7 @@ def _chosen(
             able.append(row)
         else:
             unable.append(why)
-    return _Chosen(able, unable, len(records) > MOST)
+    return _Chosen(able, with_orders(unable, rows), len(records) > MOST)
 
 
 def _confirmation(
@@ -216,6 +217,7 @@ def _do(
     chosen = _chosen(action, dashboard, selected, order.now)
     ids = [row.id for row in chosen.able]
     changed = action.change(dashboard, ids, order)
+    changed.refused = with_orders(changed.refused, chosen.able)
     changed.refused += chosen.unable if selected.listing is None else []
     if len(changed.rows) == 1 and not changed.refused:
         where = f"/desk/cancellations/{changed.rows[0].id}?done={action.done}"

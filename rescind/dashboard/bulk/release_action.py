@@ -92,8 +92,8 @@ class Release:
                 count,
             ),
             ngettext(
-                "%(num)s other was not released, and stays as it is:",
-                "%(num)s others were not released, and stay as they are:",
+                "%(num)s cancellation was not released, and stays as it is:",
+                "%(num)s cancellations were not released, and stay as they are:",
                 refused,
             ),
         )

@@ -115,8 +115,8 @@ class Retry:
                 count,
             ),
             ngettext(
-                "%(num)s other could not be retried:",
-                "%(num)s others could not be retried:",
+                "%(num)s cancellation could not be retried:",
+                "%(num)s cancellations could not be retried:",
                 refused,
             ),
         )

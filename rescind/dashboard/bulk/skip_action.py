@@ -45,8 +45,8 @@ class Skip:
             facts=[
                 _(
                     "Nothing is sent to the provider, and the order stays as it is"
-                    " there. The cancellation ends as withdrawn: not wanted. The system"
-                    " that submitted it is notified."
+                    " there. The cancellation ends as withdrawn: not wanted. Rescind"
+                    " notifies the system that submitted it, if it asked for that."
                 ),
                 _(
                     "Cancellations that wait for it follow: those that need it to be"
@@ -89,15 +89,15 @@ class Skip:
                 count,
             ),
             ngettext(
-                "Rescind sends nothing for %(num)s cancellation. The system that"
-                " submitted it is notified.",
-                "Rescind sends nothing for %(num)s cancellations. The systems that"
-                " submitted them are notified.",
+                "Rescind sends nothing for %(num)s cancellation. A system that"
+                " asked for that is notified.",
+                "Rescind sends nothing for %(num)s cancellations. A system that"
+                " asked for that is notified.",
                 count,
             ),
             ngettext(
-                "%(num)s other was not skipped, and stays as it is:",
-                "%(num)s others were not skipped, and stay as they are:",
+                "%(num)s cancellation was not skipped, and stays as it is:",
+                "%(num)s cancellations were not skipped, and stay as they are:",
                 refused,
             ),
         )

@@ -44,8 +44,8 @@ class Withdraw:
             facts=[
                 _(
                     "Nothing is sent to the provider, and the order stays as it is"
-                    " there. The cancellation ends as withdrawn, and the system that"
-                    " submitted it is notified."
+                    " there. The cancellation ends as withdrawn. Rescind notifies the"
+                    " system that submitted it, if it asked for that."
                 ),
                 _(
                     "If a worker sends one before you confirm, it is not withdrawn, and"
@@ -90,15 +90,15 @@ class Withdraw:
             ),
             ngettext(
                 "Rescind sends nothing for %(num)s cancellation: the order stays as it"
-                " is at the provider. The system that submitted it is notified.",
+                " is at the provider. A system that asked for that is notified.",
                 "Rescind sends nothing for %(num)s cancellations: the orders stay as"
-                " they are at the providers. The systems that submitted them are"
+                " they are at the providers. A system that asked for that is"
                 " notified.",
                 count,
             ),
             ngettext(
-                "%(num)s other was not withdrawn, and stays as it is:",
-                "%(num)s others were not withdrawn, and stay as they are:",
+                "%(num)s cancellation was not withdrawn, and stays as it is:",
+                "%(num)s cancellations were not withdrawn, and stay as they are:",
                 refused,
             ),
         )

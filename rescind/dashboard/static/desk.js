@@ -4,7 +4,8 @@
   const skew = Date.now() - Date.parse(document.body.dataset.now);
   const clock = () => Date.now() - skew;
   // Swedish formats times as 2026-11-20 18:09:00, which every reader understands.
-  const format = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+  const written = document.documentElement.lang === "tr" ? "tr-TR" : "sv-SE";
+  const format = new Intl.DateTimeFormat(written, { dateStyle: "short", timeStyle: "medium" });
 
   // The page gives the words in its language.
   const { units, ago, ahead } = document.body.dataset;
@@ -42,7 +43,17 @@
   grow();
   scroll();
   setInterval(grow, 1000);
+  // Before the browser paints what came, so that no time in UTC is seen.
+  document.body.addEventListener("htmx:afterSwap", () => { localise(document); grow(); });
   document.body.addEventListener("htmx:load", (event) => { localise(event.detail.elt); grow(); });
+  // What the reader has unfolded stays so when a page updates itself.
+  let unfolded = [];
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...event.detail.target.querySelectorAll("details[open][id]")].map((one) => one.id);
+  });
+  document.body.addEventListener("htmx:afterSettle", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  });
 
   // A menu closes when its reader goes elsewhere.
   const close = (except) => {

@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse
 
 from rescind.config.access_tokens import Scope
-from rescind.dashboard.csv_export import attached
-from rescind.dashboard.export_columns import headings
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
     LimitedSubmitter,
-    RefusedError,
     TheDashboard,
     check_form,
 )
@@ -27,14 +24,17 @@ from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.file_submission import (
     Result,
     as_result,
-    columns_of,
-    result_csv,
-    result_rows,
     submit_rows,
 )
-from rescind.dashboard.submission.file_verdicts import Verdict, judge
+from rescind.dashboard.submission.file_verdicts import FAULTY, Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.local_times import zone_named
+from rescind.dashboard.submission.present_states import present
+from rescind.dashboard.submission.result_files import (
+    kept_result,
+    preview_gone,
+    rows_of_preview,
+)
 from rescind.dashboard.submission.row_fields import LABELS, columns_in
 from rescind.dashboard.submission.submit_page import show_forms
 from rescind.dashboard.submission.upload_reading import (
@@ -44,8 +44,7 @@ from rescind.dashboard.submission.upload_reading import (
 )
 from rescind.dashboard.submission.upload_route import Upload, UploadRoute
 from rescind.dashboard.translation import _
-from rescind.dashboard.workbook_writer import TYPE, chunks, workbook
-from rescind.intake.files.file_rows import FileError, Row
+from rescind.intake.files.file_rows import FileError
 
 SHOWN = 100
 """Rows on a page of the preview or of the result."""
@@ -66,7 +65,12 @@ def upload(request: Request, dashboard: TheDashboard, who: LimitedReader) -> Res
         return show_forms(request, dashboard, who, 422, file_wrong=str(error))
     id_ = secrets.token_urlsafe(12)
     rows = [[row.line, row.entry, row.wrong] for row in found.rows]
-    kept = {"name": found.name, "turkish": found.turkish, "rows": rows}
+    kept = {
+        "name": found.name,
+        "turkish": found.turkish,
+        "has_results": found.has_results,
+        "rows": rows,
+    }
     KeptUploads(dashboard, who).put("preview", id_, kept)
     return RedirectResponse(f"/desk/submit/preview/{id_}", 303)
 
@@ -99,14 +103,15 @@ def preview(
         return RedirectResponse(f"/desk/submit/result/{id}", 303)
     kept = uploads.get("preview", id)
     if kept is None:
-        raise _gone()
-    judged = judge(dashboard, _rows(kept), dashboard.now(), who.limits)
+        raise preview_gone()
+    judged = judge(dashboard, rows_of_preview(kept), dashboard.now(), who.limits)
     return page(
         request,
         "preview.html",
         id=id,
         kept=kept,
-        warned=sum(one.verdict is Verdict.NEW and bool(one.why) for one in judged),
+        warned=sum(one.begins_at_once for one in judged),
+        wrong=sum(one.verdict in FAULTY for one in judged),
         **_table([as_result(one) for one in judged], show, after),
     )
 
@@ -126,20 +131,6 @@ def _table(rows: Sequence[Result], show: str, after: int) -> dict[str, Any]:
     }
 
 
-def _rows(kept: dict[str, Any]) -> list[Row]:
-    return [Row(*one) for one in kept["rows"]]
-
-
-def _gone() -> RefusedError:
-    return RefusedError(
-        _(
-            "This preview is kept no more: half an hour has passed, or another file was"
-            " uploaded. Nothing was submitted by this page. Upload the file again."
-        ),
-        410,
-    )
-
-
 @router.post("/desk/submit/file/now")
 def submit(
     dashboard: TheDashboard,
@@ -157,33 +148,9 @@ def _submit_kept(dashboard: Dashboard, who: Session, id_: str) -> None:
     uploads = KeptUploads(dashboard, who)
     kept = uploads.get("preview", id_)
     if kept is None:
-        raise _gone()
-    results = submit_rows(dashboard, _rows(kept), dashboard.now(), who)
+        raise preview_gone()
+    results = submit_rows(dashboard, rows_of_preview(kept), dashboard.now(), who)
     uploads.put("result", id_, {"name": kept["name"], "results": results})
-
-
-@router.get("/desk/submit/result/{id}.csv")
-def result_file(
-    dashboard: TheDashboard,
-    who: LimitedReader,
-    id: str,  # noqa: A002
-) -> Response:
-    kept = _result(dashboard, who, id)
-    kind, headers = "text/csv; charset=utf-8", attached("rescind-result.csv")
-    return Response(result_csv(kept["results"]), media_type=kind, headers=headers)
-
-
-@router.get("/desk/submit/result/{id}.xlsx")
-def result_workbook(
-    dashboard: TheDashboard,
-    who: LimitedReader,
-    id: str,  # noqa: A002
-) -> Response:
-    results = _result(dashboard, who, id)["results"]
-    header = headings(columns_of(results), LABELS)
-    file = workbook(header, result_rows(results), _("Result"))
-    headers = attached("rescind-result.xlsx")
-    return StreamingResponse(chunks(file), media_type=TYPE, headers=headers)
 
 
 @router.get("/desk/submit/result/{id}")
@@ -195,24 +162,14 @@ def result(
     show: str = "",
     after: int = 0,
 ) -> Response:
-    kept = _result(dashboard, who, id)
+    """What became of each row, with the state that its cancellation has now."""
+    kept = kept_result(dashboard, who, id)
+    found = present(dashboard.engine, kept["results"])
     return page(
         request,
         "submitted.html",
         id=id,
         kept=kept,
-        **_table(kept["results"], show, after),
+        present=found,
+        **_table(found.results, show, after),
     )
-
-
-def _result(dashboard: Dashboard, who: Session, id_: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = KeptUploads(dashboard, who).get("result", id_)
-    if found is None:
-        raise RefusedError(
-            _(
-                "This result is kept no more. What was accepted is in the ledger:"
-                " search for it."
-            ),
-            410,
-        )
-    return found

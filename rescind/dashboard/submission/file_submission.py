@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from rescind.dashboard.csv_export import BOM, as_csv, cell
-from rescind.dashboard.export_columns import headings
-from rescind.dashboard.known_sentences import known
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.submission.file_columns import cells_of
 from rescind.dashboard.submission.file_verdicts import AT_ONCE, Judged, Verdict, judge
-from rescind.dashboard.submission.row_fields import LABELS, columns_in
 from rescind.intake.files.file_rows import Row
 from rescind.intake.limited_entries import limited
 from rescind.intake.receipts import Receipt, Taken, lanes_to_notify
@@ -28,7 +25,7 @@ RECEIPTS = {
 
 Result = dict[str, Any]
 """What became of one row: its ``line``, ``fields``, ``verdict``, ``why``, ``id`` and
-``state``."""
+``state``, and ``cells``, which is the row as a file has it."""
 
 
 def submit_rows(
@@ -42,10 +39,17 @@ def submit_rows(
     judged = judge(dashboard, rows, now, who.limits)
     new = [one for one in judged if one.verdict is Verdict.NEW]
     taken = iter(list(_taken(dashboard, new, now, who)))
-    return [
+    results = [
         _accepted(one, next(taken)) if one.verdict is Verdict.NEW else as_result(one)
         for one in judged
     ]
+    return with_cells(results, rows)
+
+
+def with_cells(results: Sequence[Result], rows: Sequence[Row]) -> list[Result]:
+    """The results of these rows, which know how a file has each of them."""
+    pairs = zip(results, rows, strict=True)
+    return [{**one, "cells": cells_of(row.entry)} for one, row in pairs]
 
 
 def _taken(
@@ -72,27 +76,3 @@ def as_result(one: Judged) -> Result:
     """What the preview says of a row, which was left out or is not submitted yet."""
     found = {"verdict": one.verdict, "why": one.why, "id": one.id, "state": one.state}
     return {"line": one.line, "fields": one.fields, **found}
-
-
-# --- the result as a file -------------------------------------------------------------
-
-
-def columns_of(results: Sequence[Result]) -> list[str]:
-    """The columns of the result: those of the file, and what became of each row."""
-    given = columns_in(one["fields"] for one in results)
-    named = ("line", "provider", "account", "order", *given)
-    return [*named, "verdict", "why", "state", "id"]
-
-
-def result_rows(results: Sequence[Result]) -> Iterator[list[Any]]:
-    """The values of the columns of each row."""
-    columns = columns_of(results)
-    for one in results:
-        whole = {**one["fields"], **one, "why": known(one["why"])}
-        yield [whole.get(name, "") for name in columns]
-
-
-def result_csv(results: Sequence[Result]) -> str:
-    """The results as CSV for spreadsheet programs."""
-    rows = ([cell(one) for one in row] for row in result_rows(results))
-    return BOM + as_csv([headings(columns_of(results), LABELS), *rows])

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from rescind.dashboard.known_sentences import JOINED, known
 from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.submission.order_notes import (
+    order_of,
+    same_order_notes,
+    spelling_note,
+)
 from rescind.dashboard.submission.row_fields import Fields, fields_of
 from rescind.dashboard.submission.single_form import begins_at_once, why_late
 from rescind.dashboard.translation import _
@@ -18,6 +24,7 @@ from rescind.intake.receipts import Receipt, Taken
 from rescind.intake.references import Refs
 from rescind.intake.repeats import remark
 from rescind.ledger.access_limits import Limits
+from rescind.ledger.changes.same_order import OrderOf
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.transactions import reading
 
@@ -40,6 +47,10 @@ class Verdict(StrEnum):
     """It is not valid."""
 
 
+FAULTY = (Verdict.CONFLICT, Verdict.WRONG)
+"""The verdicts of rows that are not submitted because something is wrong with them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A row, and what would happen to it."""
@@ -51,6 +62,14 @@ class Judged:
     id: str = ""
     """The id of the cancellation that the ledger has."""
     state: str = ""
+    begins_at_once: bool = False
+    """Whether its start time has passed."""
+
+    @property
+    def order(self) -> OrderOf | None:
+        """The order of a row that would be accepted."""
+        new = self.verdict is Verdict.NEW and isinstance(self.entry, Mapping)
+        return order_of(self.entry) if new else None  # type: ignore[arg-type]
 
     @property
     def fields(self) -> Fields:
@@ -74,7 +93,27 @@ def judge(
     taken = preview(*known, entries, now, context.callbacks)
     states = _states(dashboard, taken)
     found = dict(zip([row.line for row in readable], taken, strict=True))
-    return [_judged(row, found.get(row.line), states, now) for row in rows]
+    judged = [_judged(row, found.get(row.line), states, now) for row in rows]
+    return _with_notes(dashboard, judged, within)
+
+
+def _with_notes(
+    dashboard: Dashboard, judged: Sequence[Judged], within: Limits
+) -> list[Judged]:
+    orders = [order for one in judged if (order := one.order)]
+    with reading(dashboard.engine) as connection:
+        others = same_order_notes(connection, orders, within)
+    return [_with_note(one, others) for one in judged]
+
+
+def _with_note(one: Judged, others: Mapping[OrderOf, str]) -> Judged:
+    entry, new = one.entry, one.verdict is Verdict.NEW
+    if one.verdict in FAULTY or not isinstance(entry, Mapping):
+        return one
+    order = one.order
+    known_of = others.get(order) if order else None
+    notes = [known(one.why), spelling_note(entry, new=new), known_of]
+    return replace(one, why=JOINED.join(filter(None, notes)))
 
 
 def _states(dashboard: Dashboard, taken: Iterable[Taken]) -> dict[str, str]:
@@ -108,4 +147,4 @@ def _judged(
         return Judged(row.line, row.entry, Verdict.WRONG, late)
     passed = begins_at_once(entry, now)
     why = _("not_before has passed: it is sent at once") if passed else ""
-    return Judged(row.line, row.entry, Verdict.NEW, why)
+    return Judged(row.line, row.entry, Verdict.NEW, why, begins_at_once=passed)

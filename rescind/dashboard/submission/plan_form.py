@@ -10,6 +10,7 @@ from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.plan_graph import PlanGraph, graph_of
 from rescind.dashboard.plan_story import wanted_ends
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.submission.order_notes import spelling_note
 from rescind.dashboard.submission.plan_inputs import (
     InputField,
     input_fields,
@@ -73,6 +74,11 @@ class StepPreview:
     def after(self) -> Sequence[str]:
         found: Sequence[str] = self.step.entry.get("after", ())
         return found
+
+    @property
+    def note(self) -> str | None:
+        """How its order is sent, if that is not what was typed."""
+        return spelling_note(self.step.entry, new=not self.step.taken.state)
 
     @property
     def fields(self) -> Fields:

@@ -5,8 +5,6 @@ No row can be submitted by mistake: where the order belongs stands what an order
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from providers.registry import BY_NAME
 from rescind.config.access_tokens import Scope
 from rescind.config.accounts import Lane
-from rescind.dashboard.csv_export import BOM, attached
+from rescind.dashboard.csv_export import BOM, as_csv, attached
 from rescind.dashboard.export_columns import headings
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.page_guard import (
@@ -30,7 +28,7 @@ from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.param_fields import PREFIX, param_fields
 from rescind.dashboard.submission.row_fields import LABELS
 from rescind.dashboard.submission.submit_page import lanes_of
-from rescind.dashboard.translation import _, language
+from rescind.dashboard.translation import _
 from rescind.dashboard.workbook_writer import TYPE, chunks, workbook
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
@@ -43,18 +41,15 @@ router = APIRouter(route_class=DashboardRoute)
 
 @router.get("/desk/submit/sample.csv")
 def sample_csv(dashboard: TheDashboard, who: LimitedReader) -> Response:
-    """For a Turkish Excel with semicolons, which it expects."""
-    written = io.StringIO(newline="")
-    delimiter = ";" if language() == "tr" else ","
-    csv.writer(written, delimiter=delimiter).writerows(_table(dashboard, who))
+    text = as_csv(_table(dashboard, who))
     kind, headers = "text/csv; charset=utf-8", attached(f"{FILE}.csv")
-    return Response(BOM + written.getvalue(), media_type=kind, headers=headers)
+    return Response(BOM + text, media_type=kind, headers=headers)
 
 
 @router.get("/desk/submit/sample.xlsx")
 def sample_workbook(dashboard: TheDashboard, who: LimitedReader) -> Response:
     header, *rows = _table(dashboard, who)
-    file = workbook(header, rows, _("Cancellations"))
+    file = workbook(header, rows, _("Cancellations"), to_fill_in=True)
     headers = attached(f"{FILE}.xlsx")
     return StreamingResponse(chunks(file), media_type=TYPE, headers=headers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -30,6 +31,7 @@ from rescind.dashboard.translation import _
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt
+from rescind.intake.spellings import respelled
 from rescind.intake.submissions import take_in
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.changes.submission_actions import SubmissionActions
@@ -90,6 +92,23 @@ def _known(accounts: Accounts, name: str, within: Limits) -> Lane:
     return provider, account
 
 
+def _other_fields(written: Mapping[str, str]) -> str | None:
+    """Why a form is refused whose fields are those of another lane than it names.
+
+    A browser may restore the chosen lane beside the fields of another.
+    """
+    lane = written.get("lane", "")
+    fields_of = written.get("fields_of", lane)
+    if fields_of == lane:
+        return None
+    return _(
+        "The list named %(lane)s, but the fields were those of %(other)s. The fields"
+        " are now those of %(lane)s: check them, then submit the order.",
+        lane=lane,
+        other=fields_of,
+    )
+
+
 @router.post("/desk/submit/one")
 async def submit_one(
     request: Request, dashboard: TheDashboard, who: LimitedSubmitter
@@ -103,7 +122,12 @@ def _submit(
     request: Request, dashboard: Dashboard, written: Mapping[str, str], who: Session
 ) -> Response:
     lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
+    if written.get("choose"):
+        return RedirectResponse(f"/desk/submit?lane={quote('/'.join(lane))}", 303)
     form = SingleForm(lane, written, within=who.limits)
+    if why := _other_fields(written):
+        form.wrong["lane"] = why
+        return show_forms(request, dashboard, who, 422, form=form)
     now, context = dashboard.now(), dashboard.context
     entry = form.entry(dashboard.accounts, now, context.callbacks)
     entries = limited([entry], who.limits)
@@ -120,4 +144,5 @@ def _submit(
     if taken.receipt is Receipt.ACCEPTED and taken.lane:
         dashboard.notify({"cancel": {taken.lane}})
     done = "accepted" if taken.receipt is Receipt.ACCEPTED else "known"
+    done = f"{done}-respelled" if respelled(entry) else done
     return RedirectResponse(f"/desk/cancellations/{taken.id}?done={done}", 303)

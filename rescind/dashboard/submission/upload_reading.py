@@ -13,6 +13,7 @@ from rescind.dashboard.page_guard import RefusedError
 from rescind.dashboard.submission.local_times import with_offset
 from rescind.dashboard.submission.single_form import TIMES
 from rescind.dashboard.translation import _
+from rescind.intake.files.column_names import RESULTS
 from rescind.intake.files.file_reading import parse
 from rescind.intake.files.file_rows import FileError, Limits, Row, with_defaults
 from rescind.intake.files.legacy_encoding import as_utf8
@@ -34,6 +35,8 @@ class ReadFile:
     rows: list[Row]
     turkish: bool = False
     """Whether the file was read as Windows-1254."""
+    has_results: bool = False
+    """Whether it has columns of a file of results, which are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
         raise RefusedError(_("Another file is being read: try again in a minute."), 503)
     try:
         text, turkish = as_utf8(data)
-        found = parse(text, name, limits=LIMITS).rows
-        rows = list(islice(with_defaults(found, **form.defaults), MOST_ROWS + 1))
+        found = parse(text, name, limits=LIMITS)
+        whole = with_defaults(found.rows, **form.defaults)
+        rows = list(islice(whole, MOST_ROWS + 1))
     finally:
         _turn.release()
     if len(rows) > MOST_ROWS:
@@ -65,7 +69,8 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
                 most=most,
             )
         )
-    return ReadFile(name, list(_in_zone(rows, form.zone)), turkish)
+    has_results = not RESULTS.keys().isdisjoint(found.header)
+    return ReadFile(name, list(_in_zone(rows, form.zone)), turkish, has_results)
 
 
 def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:

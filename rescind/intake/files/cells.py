@@ -11,6 +11,8 @@ from rescind.intake.values import RowError
 
 AS_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 """``="86210010463"``, which stops Excel from converting a text to a number."""
+AS_TEXT = re.compile(r"'[=+\-@]")
+"""``'+905551234567``, which stops a spreadsheet from running a text as a formula."""
 AS_FLOAT = re.compile(r"([0-9]+)[.,]0+")
 """``86210010463.0``, a whole number after its column was converted to floats."""
 _BETWEEN = re.compile(r"\s*[,;]\s*")
@@ -19,15 +21,17 @@ EXACT = 2**53
 """From this number on, a float may not be the exact whole number."""
 
 
-def bare(cell: str, *, quoted: bool = True) -> str:
+def bare(cell: str, *, free_text: bool = False) -> str:
     """The text of a cell, without the marks that stop a spreadsheet from changing it.
 
-    If ``quoted``, an apostrophe before the text is such a mark, too.
+    An apostrophe before the text is such a mark, too. A ``free_text`` may begin with
+    one of its own: there, it is a mark only before what begins like a formula.
     """
     text = cell.strip()
     if found := AS_FORMULA.fullmatch(text):
         return found[1].replace('""', '"').strip()
-    return text[1:].strip() if quoted and text.startswith("'") else text
+    marked = AS_TEXT.match(text) if free_text else text.startswith("'")
+    return text[1:].strip() if marked else text
 
 
 def whole_text(text: str) -> str:

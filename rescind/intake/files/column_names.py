@@ -1,6 +1,8 @@
 """The columns of a file by the words that people write: English and Turkish.
 
 A column may always have the name of its field. This is the one table of other names.
+The dashboard's file of results has the columns of the submitted file and those of
+``RESULTS``, so that a corrected file of results can be submitted.
 """
 
 from __future__ import annotations
@@ -24,6 +26,14 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "after": ("şundan sonra",),
     "only_if": ("yalnızca şu olursa",),
 }
+RESULTS: Mapping[str, Sequence[str]] = {
+    "line": ("satır",),
+    "verdict": ("result", "sonuç"),
+    "why": ("neden",),
+    "state": ("durum",),
+    "id": ("kimlik",),
+}
+"""The columns that say what became of a row: they are known, and not read."""
 OTHER_PREFIXES: Mapping[str, Sequence[str]] = {
     "param": ("parametre",),
     "metadata": ("ek bilgi", "ek bilgiler"),
@@ -36,7 +46,8 @@ def _by_name(table: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {fold(one): name for name, all_ in names.items() for one in all_}
 
 
-_FIELDS, _PREFIXES = _by_name(OTHER_NAMES), _by_name(OTHER_PREFIXES)
+_FIELDS = _by_name({**OTHER_NAMES, **RESULTS})
+_PREFIXES = _by_name(OTHER_PREFIXES)
 
 
 def column_named(cell: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.registry import PROVIDERS
 from rescind.intake.files.cells import bare, order_of, references_of, whole
-from rescind.intake.files.column_names import column_named
+from rescind.intake.files.column_names import RESULTS, column_named
 from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, provider_in_any_case, read_json
@@ -40,7 +40,7 @@ class Cancellations:
 
 
 def _is_column(name: str) -> bool:
-    if name in FIELDS:
+    if name in FIELDS or name in RESULTS:
         return True
     return any(name.startswith(p) and len(name) > len(p) for p in PREFIXES)
 
@@ -84,10 +84,10 @@ def check_distinct(header: Sequence[str], name: str) -> None:
 
 def _entry(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     texts = (
-        (name, bare(cell, quoted=not name.startswith("metadata")))
+        (name, bare(cell, free_text=name.startswith("metadata")))
         for name, cell in zip(header, cells, strict=True)
     )
-    given = {name: text for name, text in texts if text}
+    given = {name: text for name, text in texts if text and name not in RESULTS}
     entry: dict[str, Any] = {}
     for name, text in given.items():
         entry[name] = read_json(text, name) if name in OBJECTS else text

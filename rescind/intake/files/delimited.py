@@ -39,7 +39,7 @@ def read_csv(lines: Sequence[str], first: int, name: str, columns: Columns) -> D
     header = columns.header(without_trailing(cells), name)
     columns.check_rows(lines[first + 1 :], name)
     rows = _csv_rows(lines, first + 1, delimiter, header, columns)
-    return Document(len(lines), rows)
+    return Document(len(lines), rows, header)
 
 
 def _cells(record: list[str], delimiter: str, name: str) -> list[str]:

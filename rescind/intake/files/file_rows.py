@@ -46,6 +46,8 @@ class Document:
 
     lines: int
     rows: Iterator[Row]
+    header: Sequence[str] = ()
+    """The columns of a table, as ``Columns.header`` names them."""
 
 
 class Columns(Protocol):

@@ -35,7 +35,8 @@ def read_workbook(data: bytes, name: str, columns: Columns, limits: Limits) -> D
         raise FileError(f"{name} is empty: its first sheet has nothing to submit")
     header = columns.header(without_trailing(rows[first]), name)
     columns.check_rows(["".join(row) for row in rows[first + 1 :]], name)
-    return Document(len(rows), _entries(rows, first + 1, header, columns))
+    found = _entries(rows, first + 1, header, columns)
+    return Document(len(rows), found, header)
 
 
 def _rows(data: bytes, name: str, limits: Limits) -> list[list[str]]:

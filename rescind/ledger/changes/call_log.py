@@ -72,10 +72,10 @@ def append_calls(connection: Connection, made: Sequence[tuple[Lane, CallMade]]) 
     counted = [(lane, call) for lane, call in made if call.id in new]
     for lane, call in counted:
         count_call(connection, lane, call)
-    for lane, call in counted:
-        if call.words:
-            met = [(lane[0], words) for words in call.words]
-            count_words(connection, met, in_ms(call.at))
+    met = [(lane[0], words) for lane, call in counted for words in call.words]
+    if met:
+        # Once for all: two transactions that count the same words must not deadlock.
+        count_words(connection, met, max(in_ms(call.at) for _, call in counted))
 
 
 def count_call(connection: Connection, lane: Lane, call: CallMade) -> None:

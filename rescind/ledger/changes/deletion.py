@@ -52,6 +52,8 @@ from rescind.ledger.storage.transactions import reading, writing
 C = CANCELLATION.c
 AT_ONCE = 200
 """Cancellations that one step reads, and deletes."""
+OLDEST = 1000
+"""Cancellations that are read to see whether retention keeps up."""
 CALLS_AT_ONCE = 50
 """Calls that one step reads; about a hundred cancellations may be looked up for one."""
 
@@ -128,10 +130,16 @@ class Pruning:
 def is_behind(connection: Connection, before: datetime) -> bool:
     """Whether most of the oldest cancellations ended before ``before``, and are still
     there. It reads ``AT_ONCE`` rows."""
-    oldest = select(C.finished_at).order_by(C.id).limit(AT_ONCE)
-    ends = connection.execute(oldest).scalars().all()
-    over = [at for at in ends if at is not None and at < in_ms(before)]
-    return 2 * len(over) > AT_ONCE
+    return 2 * count_overdue(connection, before, AT_ONCE) > AT_ONCE
+
+
+def count_overdue(connection: Connection, before: datetime, of: int = OLDEST) -> int:
+    """How many of the ``of`` oldest cancellations ended before ``before``. Reads so
+    many rows, whatever the size of the ledger."""
+    oldest = select(C.finished_at).order_by(C.id).limit(of).subquery()
+    ended = oldest.c.finished_at < in_ms(before)
+    counted = select(func.count()).select_from(oldest).where(ended)
+    return int(connection.execute(counted).scalar_one())
 
 
 def count_ended(connection: Connection, before: datetime) -> int:

@@ -25,11 +25,13 @@ from sqlalchemy import (
     cast,
     literal_column,
     null,
+    or_,
     select,
     true,
     union_all,
 )
 
+from rescind.ledger.changes import postponed_completions
 from rescind.ledger.changes.candidates import due, late, readable
 from rescind.ledger.changes.claims import CLAIMED
 from rescind.ledger.changes.postponement import some_due
@@ -45,7 +47,7 @@ MOVED = (LATE, State.SENDING, State.SCHEDULED)
 """Rows that the sweep moves: past their deadline, lease run out, or time come."""
 _KINDS = (*MOVED, *CLAIMED)
 NO_LANE = ("", "")
-"""Stands for the postponed judgements, which are of all lanes."""
+"""Stands for what was postponed, which is of all lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class DueWork:
     unreadable: frozenset[Lane] = frozenset()
     """Lanes with a due or late row that only a newer version can read."""
     postponed: bool = False
-    """Whether a postponed judgement is due."""
+    """Whether a postponed judgement or completion is due."""
 
 
 def find_due_work(connection: Connection, now: datetime) -> DueWork:
@@ -115,11 +117,13 @@ def _look(*, readable_only: bool) -> CompoundSelect[Any]:
 
 
 def _postponed() -> Select[Any]:
-    """One row if a postponed judgement is due."""
+    """One row if a postponed judgement is due, or a postponed completion."""
     names = [literal_column(f"'{name}'", Text) for name in NO_LANE]
     columns: list[Any] = [*names, *(cast(null(), BigInteger) for _ in _KINDS)]
-    found = some_due(bindparam("now", type_=BigInteger))
-    return select(*columns).where(found)
+    now = bindparam("now", type_=BigInteger)
+    return select(*columns).where(
+        or_(some_due(now), postponed_completions.some_due(now))
+    )
 
 
 def _said(

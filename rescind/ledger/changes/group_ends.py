@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, delete, text, update
 
 from rescind.ledger.changes.leases import is_held
 from rescind.ledger.deliveries.retry_policy import Kind
-from rescind.ledger.deliveries.store import create_end_delivery
+from rescind.ledger.deliveries.store import End, create_end_delivery
 from rescind.ledger.reading.ended_groups import Watched, look_at
 from rescind.ledger.storage.group_end_table import GROUP_END, PENDING
 from rescind.ledger.storage.milliseconds import in_ms
@@ -64,8 +64,8 @@ def _create(
     if one.summary is None or one.last is None:
         return False
     document = one.summary.document()
-    end = (Kind.GROUP, request, one.last, url, document)
-    return create_end_delivery(connection, *end, now)
+    end = End(request, one.last, url, document)
+    return create_end_delivery(connection, Kind.GROUP, end, now)
 
 
 def _forget(connection: Connection, ids: Sequence[str]) -> None:

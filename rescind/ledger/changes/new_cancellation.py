@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, SmallInteger, Text
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
-from rescind.ledger.progress import Progress
+from rescind.ledger.progress import NOT_DUE, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.row_sets import Columns
 from rescind.ledger.storage.tables import NO_DEADLINE
 from rescind.provider.outcomes import InvalidRequestError
 
-NOT_DUE = datetime(9000, 1, 1, tzinfo=UTC)
-"""``due_at`` of what waits for others: no sweep and no claim finds it due."""
 OWN: Columns = {
     "id": Text,
     "provider": Text,

@@ -12,13 +12,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, or_, select, update
 
 from rescind.ledger.access_limits import producers_key
+from rescind.ledger.changes.postponed_completions import (
+    Concerned,
+    concerned,
+    postpone,
+    take,
+)
 from rescind.ledger.deliveries import store
 from rescind.ledger.deliveries.retry_policy import Kind
 from rescind.ledger.reading.plans import Document, plan_documents
-from rescind.ledger.reading.predecessors import among, ids_given, in_these
+from rescind.ledger.reading.predecessors import among, ids_given
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
 from rescind.ledger.storage.postponement_table import POSTPONED
@@ -32,27 +38,63 @@ def complete(
     ended: Collection[str],
     now: datetime,
     touched: Collection[str] = (),
-    only: str | None = None,
 ) -> int:
     """Complete the plans in which one of these cancellations was the last open step;
-    returns how many deliveries wait now.
+    returns how many deliveries wait now. What is too much for one transaction is
+    postponed.
 
     ``touched`` are cancellations that began again, or that are to be judged again:
-    their plans are open. ``only`` names the one plan to look at. This is the last that
-    a transaction does with cancellations and plans: it locks no cancellation after it.
+    their plans are open. This is the last that a transaction does with cancellations
+    and plans: it locks no cancellation after it.
     """
-    plans = _locked(connection, {*ended, *touched}, only)
+    found = concerned(connection, ended) if ended else Concerned()
+    postpone(connection, found.left, now)
+    if touched:
+        theirs = _plans_of(connection, touched)
+        _lock(connection, found.plans.union(theirs))
+        _open(connection, theirs)
+    return _complete(connection, _locked(connection, found.plans), ended, now)
+
+
+def complete_one(
+    connection: Connection, plan: str, steps: Collection[str], now: datetime
+) -> None:
+    """Complete this new plan, if all of its steps have ended."""
+    _complete(connection, _locked(connection, [plan]), steps, now)
+
+
+def complete_postponed(connection: Connection, now: datetime) -> int | None:
+    """Complete plans that earlier transactions have left; returns how many deliveries
+    wait now, or ``None`` if no plan was left."""
+    found = take(connection, now)
+    if found is None:
+        return None
+    postpone(connection, found.left, now)
+    plans = _locked(connection, found.plans)
+    # The end of another step may have completed some meanwhile.
+    still = [one for one in plans if one.ended_at is None]
+    return _complete(connection, still, found.ended, now)
+
+
+def _complete(
+    connection: Connection,
+    plans: Sequence[Row[Any]],
+    ended: Collection[str],
+    now: datetime,
+) -> int:
+    """Complete those of these locked plans of which no step is open."""
     if not plans:
         return 0
-    over = _without_open_steps(connection, [one.id for one in plans])
+    over = set(_without_open_steps(connection, [one.id for one in plans]))
     _end(connection, [one for one in plans if one.id in over], now)
-    _open(connection, [one for one in plans if one.id not in over])
+    begun = [one for one in plans if one.ended_at is not None and one.id not in over]
+    _open(connection, [one.id for one in begun])
     urls = {one.id: one.callback_url for one in plans if one.callback_url is not None}
-    told = [one for one in over if one in urls]
-    return sum(
-        _tell(connection, one, urls[one["id"]], ended, now)
-        for one in plan_documents(connection, told, producers_key)
-    )
+    told = [one for one in urls if one in over]
+    documents = plan_documents(connection, told, producers_key)
+    ends = [_told(one, urls[one["id"]], ended) for one in documents]
+    store.create_end_deliveries(connection, Kind.PLAN, ends, now)
+    return len(ends)
 
 
 def _end(connection: Connection, plans: Sequence[Row[Any]], now: datetime) -> None:
@@ -61,29 +103,22 @@ def _end(connection: Connection, plans: Sequence[Row[Any]], now: datetime) -> No
         connection.execute(over.values(ended_at=in_ms(now)))
 
 
-def _open(connection: Connection, plans: Sequence[Row[Any]]) -> None:
-    again = [one.id for one in plans if one.ended_at is not None]
-    if again:
-        theirs = update(PLAN).where(P.id.in_(again))
-        connection.execute(theirs.values(ended_at=None))
+def _open(connection: Connection, plans: Collection[str]) -> None:
+    """Note that these locked plans are open."""
+    if plans:
+        its = among(connection.dialect.name, P.id), P.ended_at.is_not(None)
+        again = update(PLAN).where(*its).values(ended_at=None)
+        connection.execute(again, ids_given(connection, plans))
 
 
-def _tell(
-    connection: Connection,
-    document: Document,
-    url: str,
-    ended: Collection[str],
-    now: datetime,
-) -> bool:
-    """Create the delivery. It belongs to the step whose end completed the plan."""
+def _told(document: Document, url: str, ended: Collection[str]) -> store.End:
+    """The end to tell. It belongs to the step whose end completed the plan."""
     # One transaction may end several steps, each because of those before it.
     ids = (step["id"] for step in reversed(document["steps"]))
     last = next(one for one in ids if one in ended)
     # A receiver has no use for the names of our users and hosts.
     told = {name: value for name, value in document.items() if name != "by"}
-    return store.create_end_delivery(
-        connection, Kind.PLAN, document["id"], last, url, told, now
-    )
+    return store.End(document["id"], last, url, told)
 
 
 def begin_again(connection: Connection, ids: Collection[str]) -> None:
@@ -91,21 +126,37 @@ def begin_again(connection: Connection, ids: Collection[str]) -> None:
 
     A transaction that begins several does this once, after all of them.
     """
-    _open(connection, _locked(connection, ids))
+    plans = _plans_of(connection, ids)
+    _lock(connection, plans)
+    _open(connection, plans)
 
 
-def _locked(
-    connection: Connection, ids: Collection[str], only: str | None = None
-) -> Sequence[Row[Any]]:
-    """Lock the plans in which these cancellations are steps."""
-    dialect = connection.dialect.name
-    theirs = select(S.plan_id).where(among(dialect, S.cancellation_id))
+def _plans_of(connection: Connection, ids: Collection[str]) -> Sequence[str]:
+    """The plans in which these cancellations are steps."""
+    theirs = select(S.plan_id).where(among(connection.dialect.name, S.cancellation_id))
+    return connection.execute(theirs, ids_given(connection, ids)).scalars().all()
+
+
+def _locked(connection: Connection, ids: Collection[str]) -> Sequence[Row[Any]]:
+    """Lock these plans; returns their rows."""
+    if not ids:
+        return ()
+    its = _locking(connection, PLAN)
+    return connection.execute(its, ids_given(connection, ids)).all()
+
+
+def _lock(connection: Connection, ids: Collection[str]) -> None:
+    """Lock these plans, which may be many: their rows are not read."""
+    if ids:
+        its = _locking(connection, P.id).subquery()
+        counted = select(func.count()).select_from(its)
+        connection.execute(counted, ids_given(connection, ids))
+
+
+def _locking(connection: Connection, what: Any) -> Select[Any]:
     # Sorted: two transactions that lock the same rows must not deadlock.
-    chosen = select(PLAN).where(in_these(dialect, P.id, theirs)).order_by(P.id)
-    if only is not None:
-        chosen = chosen.where(P.id == only)
-    chosen = chosen.with_for_update()
-    return connection.execute(chosen, ids_given(connection, ids)).all()
+    its = select(what).where(among(connection.dialect.name, P.id)).order_by(P.id)
+    return its.with_for_update()
 
 
 def _without_open_steps(connection: Connection, plans: Sequence[str]) -> Sequence[str]:

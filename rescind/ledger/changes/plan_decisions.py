@@ -13,7 +13,13 @@ from sqlalchemy import Connection, Row, select, update
 from rescind.ledger.changes.plan_completion import begin_again
 from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.changes.retries import check_retryable
-from rescind.ledger.changes.rounds import Round, after_rounds, open_round, reopened
+from rescind.ledger.changes.rounds import (
+    Round,
+    after_rounds,
+    open_round,
+    progress_before,
+    reopened,
+)
 from rescind.ledger.changes.successors import (
     check_may_reopen,
     is_waiting,
@@ -50,7 +56,7 @@ def release(
         _unbind(connection, row, opened_at=opened)
     else:
         check_may_reopen(connection, row)
-        to = reopened(progress_of(row), now, not_before)
+        to = reopened(progress_before(connection, row, now), now, not_before)
         new = Round(to, None, row.cancel_before, RELEASE, by)
         open_round(connection, row, new, now)
         after_rounds(connection, [row], now)

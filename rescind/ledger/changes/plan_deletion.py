@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, or_, select
+from sqlalchemy import Connection, Select, delete, exists, or_, select
 
+from rescind.ledger.storage.completion_table import COMPLETION
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
 from rescind.ledger.storage.tables import CANCELLATION
 
@@ -20,13 +21,16 @@ OTHER_STEP, OTHER = PLAN_STEP.alias("other_step"), CANCELLATION.alias("other")
 
 
 def steps_of_young_plans(before: int) -> Select[Any]:
-    """The steps of plans with a step that has not ended before ``before``, in ms."""
+    """The steps of plans with a step that has not ended before ``before``, in ms, or
+    whose plans are still to be completed."""
+    is_young = or_(OTHER.c.finished_at.is_(None), OTHER.c.finished_at >= before)
+    untold = exists().where(COMPLETION.c.cancellation_id == OTHER.c.id).correlate(OTHER)
     others = OTHER_STEP.c.cancellation_id == OTHER.c.id
     return (
         select(S.cancellation_id)
         .join_from(PLAN_STEP, OTHER_STEP, S.plan_id == OTHER_STEP.c.plan_id)
         .join(OTHER, others)
-        .where(or_(OTHER.c.finished_at.is_(None), OTHER.c.finished_at >= before))
+        .where(or_(is_young, untold))
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from rescind.ledger.changes.plan_completion import complete
+from rescind.ledger.changes.plan_completion import complete_one
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
 from rescind.ledger.storage.tables import CANCELLATION
@@ -65,7 +65,7 @@ def insert_plan(
     _mark(connection, ids)
     rows = [_step(plan, place, one) for place, one in enumerate(steps)]
     connection.execute(insert(PLAN_STEP), rows)
-    complete(connection, ids, now, only=plan.id)
+    complete_one(connection, plan.id, ids, now)
     return True
 
 

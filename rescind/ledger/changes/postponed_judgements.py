@@ -1,4 +1,4 @@
-"""Makes the judgements that earlier transactions have left."""
+"""Does what earlier transactions have left: judgements, and plans to complete."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from rescind.ledger.changes import successors
+from rescind.ledger.changes.plan_completion import complete_postponed
 from rescind.ledger.changes.postponement import take
 from rescind.ledger.changes.recording import Recorded, follow_on
 from rescind.ledger.changes.successors import Following
@@ -15,8 +16,9 @@ from rescind.ledger.storage.postponement_table import Concerned
 
 
 def judge_postponed(connection: Connection, now: datetime) -> Recorded | None:
-    """Make some of the judgements that are due; ``None`` if there are none. What does
-    not fit into this transaction is left again.
+    """Make some of the judgements that are due, or complete some of the plans that were
+    left; ``None`` if there are none. What does not fit into this transaction is left
+    again.
 
     Judgements are made by the present states, so one too many changes nothing.
     """
@@ -27,7 +29,8 @@ def judge_postponed(connection: Connection, now: datetime) -> Recorded | None:
             ids = frozenset(one for one, _ in taken)
             # Their plans could not be complete before this.
             return follow_on(connection, following, now, Recorded(ended=ids))
-    return None
+    told = complete_postponed(connection, now)
+    return None if told is None else Recorded(to_deliver=told)
 
 
 def _following(
@@ -36,8 +39,8 @@ def _following(
     taken: Sequence[tuple[str, bool]],
     now: datetime,
 ) -> Following:
+    if concerned is Concerned.ITSELF:
+        return successors.begin(connection, [one for one, _ in taken], now)
     # Those that began again have told their successors so, and will end again.
     ended = [one for one, has_ended in taken if has_ended]
-    if concerned is Concerned.ITSELF:
-        return successors.begin(connection, ended, now)
     return successors.follow(connection, ended, now)

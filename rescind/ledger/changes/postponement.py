@@ -11,7 +11,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Row,
     Select,
+    Table,
     bindparam,
     delete,
     func,
@@ -32,7 +34,7 @@ MOST_JUDGED = 1000
 """Cancellations that one transaction judges because of ends, on all levels together.
 At least the successors of one cancellation: see ``waiting_insertion``."""
 MOST_TAKEN = 100
-"""Postponed judgements that one transaction takes up."""
+"""Notes of what was postponed that one transaction takes up."""
 
 
 def edges(connection: Connection, ids: Collection[str], most: int) -> int:
@@ -92,28 +94,34 @@ def take(
     connection: Connection, concerned: Concerned, now: datetime
 ) -> list[tuple[str, bool]]:
     """Take up postponed judgements that are due, the oldest first: their ids, and
-    whether each has ended. Locks their rows; those that another transaction has locked
-    are left."""
-    due = _due(connection, concerned, now, MOST_TAKEN)
+    whether each has ended."""
+    taken = take_due(connection, POSTPONED, now, P.concerned == concerned)
+    return [(row.cancellation_id, ended) for row, ended in taken]
+
+
+def take_due(
+    connection: Connection, notes: Table, now: datetime, *its: ColumnElement[bool]
+) -> list[tuple[Row[Any], bool]]:
+    """Delete some of these notes that are due, the oldest first: returns them in the
+    order of their cancellations, and whether each of those has ended. Locks the
+    cancellations; those that another transaction has locked are left."""
+    N = notes.c  # noqa: N806  (as the columns of all tables are named)
+    its = (*its, N.due_at <= in_ms(now))
+    oldest = select(N.cancellation_id).where(*its).order_by(N.due_at, N.cancellation_id)
+    due = connection.execute(oldest.limit(MOST_TAKEN)).scalars().all()
     if not due:
         return []
     # Sorted: two transactions that lock the same rows must not deadlock.
     chosen = select(C.id, C.finished_at).where(C.id.in_(due)).order_by(C.id)
     locked = connection.execute(chosen.with_for_update(skip_locked=True)).all()
     ended = {row.id: row.finished_at is not None for row in locked}
-    its = select(C.id).where(C.id == P.cancellation_id)
-    there = its.correlate(POSTPONED).exists()
+    there = select(C.id).where(C.id == N.cancellation_id).correlate(notes).exists()
     # One that was deleted by hand would be found first for ever.
-    free = or_(P.cancellation_id.in_(list(ended)), P.cancellation_id.in_(due) & ~there)
+    free = or_(N.cancellation_id.in_(list(ended)), N.cancellation_id.in_(due) & ~there)
     # Asked again: another transaction may have taken it up before it was locked.
-    still = delete(POSTPONED).where(P.concerned == concerned, P.due_at <= in_ms(now))
-    taken = connection.execute(still.where(free).returning(P.cancellation_id)).scalars()
-    return [(one, ended.get(one, True)) for one in sorted(taken)]
-
-
-def _due(
-    connection: Connection, concerned: Concerned, now: datetime, most: int
-) -> list[str]:
-    its = (P.concerned == concerned, P.due_at <= in_ms(now))
-    chosen = select(P.cancellation_id).where(*its).order_by(P.due_at, P.cancellation_id)
-    return list(connection.execute(chosen.limit(most)).scalars())
+    still = delete(notes).where(*its, free).returning(*N)
+    taken = connection.execute(still).all()
+    return [
+        (row, ended.get(row.cancellation_id, True))
+        for row in sorted(taken, key=lambda row: str(row.cancellation_id))
+    ]

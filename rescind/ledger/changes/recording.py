@@ -85,6 +85,7 @@ def record_many(
     """
     latest = _latest([one for one in work if one.changes])
     recorded = _record(connection, latest, now)
+    postpone(connection, Concerned.ITSELF, _waiting_again(latest, recorded.stale), now)
     if recorded.ended:
         following = successors.follow(connection, recorded.ended, now)
         recorded = follow_on(connection, following, now, recorded)
@@ -179,6 +180,13 @@ def _record(
     named = frozenset(change.call_id for change in new if change.call_id)
     to_deliver = _create_deliveries(connection, asked, steps)
     return Recorded(stale, to_deliver, named, _ended(followed, steps))
+
+
+def _waiting_again(work: Sequence[LaneChanges], stale: frozenset[str]) -> list[str]:
+    """Those that are known now not to have been sent, and wait for others again: these
+    may have ended meanwhile."""
+    its = (c.ids for w in work for c in w.changes if c.to.state is State.SCHEDULED)
+    return sorted(set(chain.from_iterable(its)) - stale)
 
 
 def _ended(followed: Sequence[str], moved: Sequence[Change]) -> frozenset[str]:

@@ -12,18 +12,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from rescind.ledger.changes.lane_states import read_lane
 from rescind.ledger.changes.plan_completion import begin_again
-from rescind.ledger.changes.rounds import Round, after_rounds, open_round, reopened
+from rescind.ledger.changes.rounds import (
+    Round,
+    after_rounds,
+    open_round,
+    progress_before,
+    reopened,
+)
 from rescind.ledger.changes.successors import check_may_reopen, why_not_wanted
 from rescind.ledger.conditions import Verdict, judge
-from rescind.ledger.progress import Progress
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.reading.queries import cancellable_until
-from rescind.ledger.restored import before_retry
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage.cancellation_rows import progress_of
-from rescind.ledger.storage.milliseconds import from_ms, moment, to_ms
+from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.provider.deadlines import earlier
 from rescind.provider.outcomes import InvalidRequestError
@@ -121,9 +124,7 @@ def _retry(
     waits_for = row.waits_for
     if waits_for is not None:
         waits_for = _kept(connection, row)
-    not_before, was = from_ms(row.not_before), progress_of(row)
-    if not waits_for and (not_before is None or not_before <= now):
-        was = _since_restore(connection, row, was)
+    was, not_before = progress_before(connection, row, now), from_ms(row.not_before)
     to = reopened(was, now, not_before, waits=bool(waits_for))
     before = to_ms(_deadline(row, cancel_before, now))
     return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
@@ -134,11 +135,6 @@ def _lock_all(connection: Connection, ids: Sequence[str]) -> None:
     # must not deadlock.
     chosen = select(C.id).where(C.id.in_(ids)).order_by(C.id)
     connection.execute(chosen.with_for_update()).all()
-
-
-def _since_restore(connection: Connection, row: Row[Any], was: Progress) -> Progress:
-    restored_at = read_lane(connection, (row.provider, row.account)).restored_at
-    return before_retry(was, moment(row.updated_at), restored_at)
 
 
 def _lock(connection: Connection, row: Row[Any]) -> Row[Any] | None:

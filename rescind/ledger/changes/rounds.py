@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, update
 
 from rescind.ledger.changes.group_end_requests import request_again
+from rescind.ledger.changes.lane_states import read_lane
 from rescind.ledger.changes.new_cancellation import beginning, waiting
 from rescind.ledger.changes.postponement import MOST_JUDGED, edges, postpone
 from rescind.ledger.changes.successors import check_may_reopen, follow, settle
@@ -17,6 +18,7 @@ from rescind.ledger.changes.transitions import write_history
 from rescind.ledger.conditions import Verdict, judge
 from rescind.ledger.progress import Progress
 from rescind.ledger.reading.predecessors import predecessors_of
+from rescind.ledger.restored import GAP, before_new_round, ended_before
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.cancellation_rows import progress_of, progress_row
@@ -53,12 +55,13 @@ def open_round(
     ``plan_completion.begin_again`` for all that it has opened.
     """
     not_before, before = from_ms(row.not_before), new.cancel_before
+    again = ended_before(from_ms(row.finished_at), _restored_at(connection, row))
     statement = (
         update(CANCELLATION)
         .where(C.id == row.id, C.version == row.version, C.state == row.state)
         .values(
             **progress_row(new.to),
-            version=C.version + 1,
+            version=C.version + (GAP if again else 1),
             reread=None,
             opened_at=to_ms(max(not_before or now, now)),
             updated_at=to_ms(now),
@@ -155,10 +158,24 @@ def _reopen(connection: Connection, row: Row[Any], now: datetime, begun: Begun) 
     except InvalidRequestError:
         begun.blocked.append(row.id)
         return
-    to = reopened(progress_of(row), now, from_ms(row.not_before), waits=bool(keeping))
+    was, not_before = progress_before(connection, row, now), from_ms(row.not_before)
+    to = reopened(was, now, not_before, waits=bool(keeping))
     new = Round(to, keeping, row.cancel_before, REOPENED)
     if open_round(connection, row, new, now):
         begun.reopened.append(row)
+
+
+def progress_before(connection: Connection, row: Row[Any], now: datetime) -> Progress:
+    """The progress of ``row``, which gets a new round. It counts as sent if that may
+    have happened in the time that a restored ledger lacks."""
+    was, not_before = progress_of(row), from_ms(row.not_before)
+    if not_before is not None and not_before > now:
+        return was
+    return before_new_round(was, _restored_at(connection, row))
+
+
+def _restored_at(connection: Connection, row: Row[Any]) -> datetime | None:
+    return read_lane(connection, (row.provider, row.account)).restored_at
 
 
 def reopened(

@@ -33,6 +33,7 @@ from rescind.ledger.reading.predecessors import (
     in_these,
     predecessors_of,
 )
+from rescind.ledger.restored import RESTORED
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.dependency_table import DEPENDENCY
@@ -51,7 +52,7 @@ _COLUMNS = (*_OWN, *SELECTED)
 JSON, which costs more than all others."""
 _JUDGED = (
     *(C.id, C.provider, C.account, C.version, C.not_before),
-    *(C.waits_for, C.state, C.reason, C.attempts),
+    *(C.waits_for, C.state, C.reason, C.attempts, C.lost),
 )
 """The columns that are read of each successor. Most are released, and need no more."""
 
@@ -99,6 +100,8 @@ def follow(
 def begin(connection: Connection, ids: Collection[str], now: datetime) -> Following:
     """Judge cancellations themselves: such as those that this transaction has inserted
     as waiting."""
+    if not ids:
+        return Following()
     return _judged(connection, _these(connection.dialect.name), ids, now)
 
 
@@ -147,7 +150,7 @@ def _judged(
     following = Following(judged=len(rows))
     skipped, unwanted = list[str](), list[str]()
     for row in waiting:
-        if row.state == State.WITHDRAWN:
+        if not is_waiting(row):
             skipped.append(row.id)
         elif _is_not_wanted(following, row, known.get(row.id, [])):
             unwanted.append(row.id)
@@ -181,8 +184,10 @@ def is_waiting(row: Row[Any]) -> bool:
 
 
 def was_not_wanted(row: Row[Any]) -> bool:
-    """Whether it ended for its predecessors' sake alone, and was never sent."""
+    """Whether it ended for its predecessors' sake alone, and was never sent, as far as
+    the ledger knows."""
     ended = (row.state, row.reason) == (State.WITHDRAWN, Reason.NOT_WANTED)
+    ended = ended or (row.state == State.FAILED and bool(row.lost))
     return ended and row.waits_for is not None and not row.attempts
 
 
@@ -194,14 +199,18 @@ def _is_not_wanted(
     if verdict is Verdict.WANTED:
         following.released.append(row)
         return False
-    if keeping != row.waits_for:
+    if verdict is Verdict.WAITS and keeping != row.waits_for:
         following.waits_for.setdefault(keeping, []).append(row.id)
     return verdict is Verdict.NOT_WANTED
 
 
 def _ended(row: Row[Any], why: str, now: datetime) -> Change:
     was = progress_of(row)
-    to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
+    if was.lost:
+        # Its reading could not tell whether it was sent before a restore.
+        to, why = final(was, State.FAILED, Reason.UNRESOLVED, now), RESTORED
+    else:
+        to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
     return Change([row.id], row.version, was.state, to, evidence=why)
 
 

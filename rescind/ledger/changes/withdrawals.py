@@ -7,19 +7,21 @@ claim's commit and then sees the row as ``sending``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from rescind.ledger.changes.lane_states import read_lanes
 from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.phases import final
 from rescind.ledger.progress import Change
-from rescind.ledger.restored import RESTORED
+from rescind.ledger.restored import RESTORED, may_be_a_repeat
 from rescind.ledger.states import FINAL, UNSENT, State
 from rescind.ledger.storage.cancellation_rows import progress_of
+from rescind.ledger.storage.milliseconds import moment
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.provider.outcomes import InvalidRequestError, Reason
 
@@ -59,8 +61,11 @@ def withdraw(
     ``by`` is the actor. The number of statements does not depend on that of the ids.
     """
     result = Withdrawal()
-    for row in _locked(connection, ids):
-        why = refusal(row)
+    rows = _locked(connection, ids)
+    states = read_lanes(connection, {(row.provider, row.account) for row in rows})
+    for row in rows:
+        state = states.get((row.provider, row.account))
+        why = refusal(row, None if state is None else state.restored_at)
         if why is not None:
             result.refused.append(why)
         elif row.state == State.WITHDRAWN:
@@ -73,7 +78,7 @@ def withdraw(
     return result
 
 
-def _locked(connection: Connection, ids: Sequence[str]) -> Iterable[Row[Any]]:
+def _locked(connection: Connection, ids: Sequence[str]) -> Sequence[Row[Any]]:
     # Sorted: two transactions that lock the same rows must not deadlock.
     chosen = select(CANCELLATION).where(C.id.in_(ids)).order_by(C.id)
     return connection.execute(chosen.with_for_update()).all()
@@ -96,8 +101,12 @@ def was_never_sent(state: str, attempts: int) -> bool:
     return state in UNSENT and attempts == 0
 
 
-def refusal(row: Row[Any]) -> NotWithdrawableError | None:
-    """Why ``row`` cannot be withdrawn; ``None`` if it can be, or is already."""
+def refusal(
+    row: Row[Any], restored_at: datetime | None = None
+) -> NotWithdrawableError | None:
+    """Why ``row`` cannot be withdrawn; ``None`` if it can be, or is already.
+
+    ``restored_at`` is its lane's: see ``LaneState``. A preview does without it."""
     if row.state == State.WITHDRAWN:
         return None
     if row.state in FINAL:
@@ -106,11 +115,20 @@ def refusal(row: Row[Any]) -> NotWithdrawableError | None:
             " cancellation that waits to be sent can be withdrawn",
             ALREADY_ENDED,
         )
-    doubted = row.lost and not row.attempts
+    doubted = not row.attempts and _may_have_been_sent(row, restored_at)
     if was_never_sent(row.state, row.attempts) and not doubted:
         return None
     return NotWithdrawableError(
         f"{row.id} cannot be withdrawn: {_sent(row)}", ALREADY_SENT
+    )
+
+
+def _may_have_been_sent(row: Row[Any], restored_at: datetime | None) -> bool:
+    """Whether it may have been sent in the time that a restored ledger lacks."""
+    # One whose time has not come was not sent before the restore.
+    return row.lost or (
+        row.state == State.QUEUED
+        and may_be_a_repeat(progress_of(row), moment(row.opened_at), restored_at)
     )
 
 

@@ -128,33 +128,46 @@ def _from_select(dialect: str, values: Mapping[Any, Any], ended: Any) -> Any:
     )
 
 
-def create_end_delivery(
-    connection: Connection,
-    kind: Kind,
-    subject: str,
-    cancellation_id: str,
-    url: str,
-    document: Mapping[str, Any],
-    now: datetime,
-) -> bool:
-    """Create the delivery of the end of a plan or of a group; False if there is none.
+class End(NamedTuple):
+    """The end of a plan or of a group, to be told to one address."""
 
-    ``subject`` is an id (of 36 characters) of the plan or the ``group_end``. The
-    cancellation is the one whose end completed it; its row must be final already. If it
-    ends once more, its ``version`` differs, and so that end has another delivery.
-    ``document`` is JSON: a plan's has its ``verdict``, a group's its ``group``.
-    """
-    given = {
-        "its_id": cancellation_id,
+    subject: str
+    """An id (of 36 characters) of the plan or the ``group_end``."""
+    cancellation_id: str
+    """The one whose end completed it; its row must be final already. If it ends once
+    more, its ``version`` differs, and so that end has another delivery."""
+    url: str
+    document: Mapping[str, Any]
+    """JSON: a plan's has its ``verdict``, a group's its ``group``."""
+
+
+def create_end_delivery(
+    connection: Connection, kind: Kind, end: End, now: datetime
+) -> bool:
+    """Create the delivery of this end; False if there is none."""
+    statement = _insert_end(connection.dialect.name).returning(D.seq)
+    return connection.execute(statement, _given(kind, end, now)).first() is not None
+
+
+def create_end_deliveries(
+    connection: Connection, kind: Kind, ends: Sequence[End], now: datetime
+) -> None:
+    """Create the deliveries of these ends. A delivery that exists is not changed."""
+    if ends:
+        given = [_given(kind, one, now) for one in ends]
+        connection.execute(_insert_end(connection.dialect.name), given)
+
+
+def _given(kind: Kind, end: End, now: datetime) -> dict[str, Any]:
+    return {
+        "its_id": end.cancellation_id,
         "its_kind": str(kind),
-        "its_subject": subject,
-        "its_target": target_of(url),
-        "its_url": url,
-        "its_document": dict(document),
+        "its_subject": end.subject,
+        "its_target": target_of(end.url),
+        "its_url": end.url,
+        "its_document": dict(end.document),
         "now": in_ms(now),
     }
-    made = connection.execute(_insert_end(connection.dialect.name), given)
-    return made.first() is not None
 
 
 @cache
@@ -169,7 +182,7 @@ def _insert_end(dialect: str) -> Any:
     ended = select(*values.values()).where(
         C.id == bindparam("its_id"), C.finished_at.is_not(None)
     )
-    return _from_select(dialect, values, ended).returning(D.seq)
+    return _from_select(dialect, values, ended)
 
 
 # --- resending --------------------------------------------------------------------

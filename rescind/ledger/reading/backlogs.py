@@ -134,7 +134,8 @@ def _of_each(lanes: FromClause, state: State) -> Select[Any]:
     )
     named_so = (counted.c[name] for name in ("provider", "account", "state", "number"))
     both = counted.outerjoin(CANCELLATION, C.id == counted.c.id)
-    return select(*named_so, C.opened_at, C.created_at).select_from(both)
+    found = select(*named_so, C.opened_at, C.created_at).select_from(both)
+    return found.where(counted.c.number > 0)
 
 
 def _with_oldest(lanes: FromClause, its: Any, named: Any) -> Select[Any]:

@@ -8,10 +8,12 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from rescind.ledger.storage.counters import (
+    ACCEPTED,
     CALL,
     EVENTS,
     NAMES,
     OUTCOME,
+    RETRY,
     SUMS,
     Lane,
     T,
@@ -49,6 +51,16 @@ class Total:
     took_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class LaneTotal:
+    """One counter of a lane, summed over all time, all shards and all reasons."""
+
+    metric: str
+    lane: Lane
+    first: str
+    count: int
+
+
 def flow(connection: Connection, since: datetime, until: datetime) -> list[Flow]:
     """Outcomes of all lanes by quarter of an hour, the oldest first.
 
@@ -76,14 +88,27 @@ def totals(connection: Connection) -> list[Total]:
 
 
 def event_totals(connection: Connection) -> list[Total]:
-    """Every counter but those of calls, summed over all shards."""
-    # In the order of the primary key: SQLite sums them as it reads them.
-    names = (T.metric, T.provider, T.account, T.first, T.second)
+    """Every counter but those of calls, summed over all shards and accounts of a
+    provider; the account is empty."""
+    names = (T.metric, T.provider, T.first, T.second)
     chosen = select(*names, *_SUMS).where(T.slot == 0, T.metric.in_(EVENTS))
     rows = connection.execute(chosen.group_by(*names))
     return [
-        Total(name, its, account, first, second, "", int(count), int(orders), int(ms))
-        for name, its, account, first, second, count, orders, ms in rows
+        Total(name, its, "", first, second, "", int(count), int(orders), int(ms))
+        for name, its, first, second, count, orders, ms in rows
+    ]
+
+
+def lane_totals(connection: Connection) -> list[LaneTotal]:
+    """What was accepted, was retried and ended in each lane, summed over all shards."""
+    # In the order of the primary key: SQLite sums them as it reads them.
+    names = (T.metric, T.provider, T.account, T.first)
+    chosen = select(*names, func.sum(T.count)).where(T.slot == 0)
+    counted = chosen.where(T.metric.in_((ACCEPTED, OUTCOME, RETRY)))
+    rows = connection.execute(counted.group_by(*names))
+    return [
+        LaneTotal(metric, (provider, account), first, int(count))
+        for metric, provider, account, first, count in rows
     ]
 
 

@@ -95,12 +95,17 @@ def plan_page(
 
 
 def plans_of(
-    connection: Connection, cancellation_id: str, limits: Limits = EVERYTHING
+    connection: Connection,
+    cancellation_id: str,
+    most: int,
+    limits: Limits = EVERYTHING,
 ) -> list[Document]:
-    """The plans in which a cancellation is a step, the newest first."""
+    """The plans in which a cancellation is a step, the newest first: those of the
+    newest ``most`` that may be seen. Thousands of plans may share a step."""
     mine = select(S.plan_id).where(S.cancellation_id == cancellation_id)
-    ids = connection.execute(mine.distinct()).scalars().all()
-    seen = _visible(connection, sorted(ids, reverse=True), limits)
+    newest = mine.distinct().order_by(S.plan_id.desc()).limit(most)
+    ids = connection.execute(newest).scalars().all()
+    seen = _visible(connection, ids, limits)
     return plan_documents(connection, seen, limits.shown_key)
 
 

@@ -50,6 +50,7 @@ _OWN = (
     C.urgency,
     C.sealed,
     C.trace,
+    C.waits_for,
 )
 _LANE = (C.provider, C.account)
 CLAIM = (*_OWN, *SELECTED, *_LANE)
@@ -113,7 +114,9 @@ def _claimed(
     params: Callable[[str], Mapping[str, Any]],
     known: dict[tuple[Any, ...], Progress],
 ) -> Claimed:
-    id_, order, its, version, opened_at, before, _, sealed, trace = row[: len(_OWN)]
+    id_, order, its, version, opened_at, before, _, sealed, trace, waits_for = row[
+        : len(_OWN)
+    ]
     own = row[len(_OWN) : -len(_LANE)]
     progress = known.get(own)
     if progress is None:
@@ -127,4 +130,5 @@ def _claimed(
         cancel_before=from_ms(before),
         sealed=sealed,
         trace=trace,
+        waits=bool(waits_for),
     )

@@ -104,7 +104,8 @@ def parameters(
         # A single column is sent as plain values, which take half as long to read.
         alone = len(differing) == 1
         return {**given, ROWS: _encode([row[0] for row in rows] if alone else rows)}
-    columns = zip(differing, zip(*rows, strict=True), strict=True)
+    values = zip(*rows, strict=True) if rows else repeat((), len(differing))
+    columns = zip(differing, values, strict=True)
     return given | {_given(name): _array(values) for name, values in columns}
 
 

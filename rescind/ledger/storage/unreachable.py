@@ -20,6 +20,8 @@ AWAY = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
 """Classes of SQLSTATE that concern the server, not the statement: it has lost a
 connection, is read-only, has undone a transaction, lacks memory or disk space, has
 something locked, is being stopped, cannot read its files, or has an internal error."""
+UNDONE = "40"
+"""The class of those that have undone a transaction, for example to end a deadlock."""
 READ_ONLY = "25006"
 NO_TABLE = "42P01"
 SEVERAL = "Multiple connection attempts failed"
@@ -33,6 +35,10 @@ REFUSED = {
 
 class LedgerUnreachableError(RuntimeError):
     """The database cannot be reached or used now; the message says what to do."""
+
+
+class TransactionUndoneError(LedgerUnreachableError):
+    """The database has undone the transaction, which may be repeated."""
 
 
 class LedgerVersionError(LedgerUnreachableError):
@@ -53,7 +59,9 @@ def translated(engine: Engine) -> Iterator[None]:
         if _sqlstate(error) == READ_ONLY:
             # After a failover all pooled connections lead to the new standby.
             engine.dispose()
-        raise LedgerUnreachableError(in_words(engine, error)) from error
+        undone = _sqlstate(error)[:2] == UNDONE
+        kind = TransactionUndoneError if undone else LedgerUnreachableError
+        raise kind(in_words(engine, error)) from error
 
 
 def _is_away(error: DBAPIError) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,6 +53,11 @@ class Case:
     that does not come with status 200 is a tuple of its status and the document."""
     reads: Sequence[Any]
     """The same for a reading: each state of an order at least once."""
+    undecided: Sequence[Any] = ()
+    """Those documents of ``reads`` that are meant to leave every order unknown."""
+    undecided_states: Collection[str] = ()
+    """States of the simulation in which a reading is meant to leave an order unknown,
+    because the provider does not show them."""
     logins: Sequence[Any] = ()
     """JSON documents that answer a login. Each has a token."""
     also_asked: Sequence[Sequence[Order]] = ()

@@ -113,7 +113,7 @@ class Caller:
 
     def calls(self, number: int) -> Iterator[list[Order]]:
         """``number`` example orders, in calls of at most five."""
-        made = [self._example(n) for n in range(number)]
+        made = [self.example(n) for n in range(number)]
         size = min(self.policy.batch, self.policy.read_batch, 5)
         for part in filter(None, self.provider.split(made)):
             for start in range(0, len(part), size):
@@ -124,7 +124,7 @@ class Caller:
         none if the simulation has no state for such an order."""
         simulation = self.model.simulation
         states = [s for s, truth in simulation.truths.items() if truth == "missing"]
-        for order in map(self._example, range(number if states else 0)):
+        for order in map(self.example, range(number if states else 0)):
             simulation.seed(order.id, states[0], {})
             yield [order]
 
@@ -165,7 +165,7 @@ class Caller:
         self._token = found[0].value
         return self._token
 
-    def _example(self, number: int) -> Order:
+    def example(self, number: int) -> Order:
         example = self.model.simulation.example(number)
         provider = self.provider
         params = provider.check_params(example.get("params") or {})

@@ -88,6 +88,11 @@ class ModelProvider:
         order = self.simulation.orders[self.simulation.key(order_id)]
         return any(event.op == "cancel" and event.acted for event in order.events)
 
+    def shown_active(self, order_id: str) -> bool | None:
+        """Whether the last call of this order showed it as active, as noted."""
+        order = self.simulation.orders[self.simulation.key(order_id)]
+        return order.events[-1].active if order.events else None
+
     def drop(self, order_id: str) -> bool:
         """Let the provider forget a change that it has taken on, without a word.
         Returns whether there was one."""

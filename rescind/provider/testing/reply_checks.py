@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rescind.provider.evidence import Exchange
 from rescind.provider.finding_rules import CallKind, in_words, misfits
@@ -16,6 +16,7 @@ from rescind.provider.outcomes import (
     Order,
     Outcome,
     Parsed,
+    Throttled,
     TokenRefused,
     UnreadableReplyError,
 )
@@ -32,6 +33,8 @@ def check_parsed(call: str, parsed: Parsed, asked: Sequence[Order]) -> None:
     if isinstance(parsed, Held | TokenRefused):
         assert parsed.why
         parsed.why.encode()
+    if isinstance(parsed, Throttled):
+        assert parsed.wait > timedelta(0), "the wait must be longer than 0 s"
     if isinstance(parsed, BatchRefused):
         assert parsed.finding.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)
         check_words(parsed.finding)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
+import rescind.ledger.storage.completion_table
 import rescind.ledger.storage.dependency_table
 import rescind.ledger.storage.event_table
 import rescind.ledger.storage.group_end_table

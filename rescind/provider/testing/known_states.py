@@ -1,0 +1,137 @@
+"""What the provider shows of an order is understood, and noted by its simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+
+from rescind.provider.outcomes import BatchRefused, Finding, Findings, Order, Outcome
+from rescind.provider.testing.case import Case, json_reply
+from rescind.provider.testing.lost_answers import Caller, read_back
+from rescind.provider.testing.reply_checks import read
+
+NUMBER = 24
+"""Orders that are cancelled, to find one that the provider takes on."""
+
+
+class KnownStates:
+    """The documents of the case and the states of its simulation, without faults."""
+
+    case: ClassVar[Case]
+
+    def test_each_document_of_a_reading_decides_something(self) -> None:
+        for status, document in self.case.answers("read"):
+            if document in self.case.undecided:
+                continue
+            found = [
+                read(self.case, "read", asked, json_reply(document, status))
+                for asked in (*self.case.every_asked, self.case.read_together)
+            ]
+            said = [one for one in found if isinstance(one, Findings)]
+            outcomes = {f.outcome for one in said for f in one.by_order.values()}
+            unclear = said and not outcomes - {Outcome.UNKNOWN}
+            assert not unclear, (
+                f"a reading with this document leaves every order unknown: {document}."
+                " Is a word missing in the vocabulary? If it is meant so, give the"
+                " document in Case(undecided=[…]), too"
+            )
+
+    def test_each_state_of_the_simulation_is_understood(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        for state, truth in self.case.simulation.truths.items():
+            if truth == "missing" or state in self.case.undecided_states:
+                continue
+            caller, order = _in_state(self.case, state)
+            ((_, finding),) = read_back(caller, [order])
+            assert finding.outcome is not Outcome.UNKNOWN, (
+                f"a reading of an order in the state {state!r} ({truth}) leaves it"
+                f" unknown ({finding.code!r}): it would end as failed (unresolved). Is"
+                " a word missing in the vocabulary? If the provider does not show this"
+                " state, name it in Case(undecided_states={…})"
+            )
+
+    def test_the_simulation_notes_what_a_reading_showed_as_active(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        for state in self.case.simulation.cancellable:
+            caller, order = _in_state(self.case, state)
+            ((_, finding),) = read_back(caller, [order])
+            noted = caller.model.shown_active(order.id)
+            assert finding.outcome is not Outcome.ACTIVE or noted, (
+                f"a reading showed {order.id} ({state}) as active, and the simulation"
+                " did not note it: set notes.active[order.id] in each reading. The demo"
+                " counts a cancel that is sent again by it"
+            )
+
+    def test_an_accepted_cancel_may_wait_as_long_as_the_policy_says(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        caller = Caller(self.case)
+        waits = any(_taken_on(caller, asked) for asked in caller.calls(NUMBER))
+        assert not waits or caller.policy.queued_for > timedelta(0), (
+            "a cancel is read as REQUESTED while it waits at the simulated provider,"
+            " and the policy has queued_for=0: set it to the longest time that a cancel"
+            " may wait there"
+        )
+
+    def test_an_order_that_is_not_there_leaves_no_other_one_unknown(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        for caller, part in _with_one_missing(self.case):
+            parsed = caller.call("read", part).parsed
+            if isinstance(parsed, BatchRefused):
+                continue
+            assert isinstance(parsed, Findings), parsed
+            for order in part[1:]:
+                known = parsed.of(order.id).outcome is not Outcome.UNKNOWN
+                assert known or _alone(caller, order).outcome is Outcome.UNKNOWN, (
+                    f"one order that does not exist leaves {order.id} unknown in a"
+                    f" reading of {len(part)}: return BatchRefused if the reading was"
+                    " refused as a whole, and it is read again in halves"
+                )
+
+
+def _in_state(case: Case, state: str, number: int = 0) -> tuple[Caller, Order]:
+    """An order that is in this state at a simulated provider."""
+    caller = Caller(case)
+    order = caller.example(number)
+    caller.model.simulation.seed(order.id, state, {})
+    return caller, order
+
+
+def _taken_on(caller: Caller, asked: Sequence[Order]) -> bool:
+    """Whether a cancel of one of the orders is requested, and waits."""
+    parsed = caller.call("cancel", asked).parsed
+    return isinstance(parsed, Findings) and any(
+        parsed.of(one.id).outcome is Outcome.REQUESTED
+        and caller.model.truth(one.id) == "cancelling"
+        for one in asked
+    )
+
+
+def _with_one_missing(case: Case) -> Iterator[tuple[Caller, list[Order]]]:
+    """Each kind of reading of several orders, of which the first does not exist."""
+    caller = Caller(case)
+    simulation = caller.model.simulation
+    missing = [s for s, truth in simulation.truths.items() if truth == "missing"]
+    orders = [caller.example(n) for n in range(min(caller.policy.read_batch, 6))]
+    for part in map(list, caller.provider.split_reading(orders)):
+        if len(part) < 2 or not missing:
+            continue
+        simulation.seed(part[0].id, missing[0], {})
+        for order in part[1:]:
+            simulation.seed(order.id, next(iter(simulation.cancellable)), {})
+        yield caller, part
+
+
+def _alone(caller: Caller, order: Order) -> Finding:
+    parsed = caller.call("read", [order]).parsed
+    return (
+        parsed.of(order.id)
+        if isinstance(parsed, Findings)
+        else Finding(Outcome.UNKNOWN)
+    )
