@@ -47,6 +47,8 @@ def _failed(
 
 def _is_hidden(row: LedgerRow, truth: str) -> bool:
     known = (row["provider"], truth)
-    may_be_sent = row["cancel_before"] is None and row["attempts"] < MOST_CANCELS
+    # Without an attempt: a step that may have been sent before a restore, and that its
+    # predecessors do not want. To send it is not allowed.
+    may_be_sent = row["cancel_before"] is None and 0 < row["attempts"] < MOST_CANCELS
     hidden = known in HIDDEN or (known in SECOND_CANCEL_TELLS and not may_be_sent)
     return hidden and row["reason"] == Reason.UNRESOLVED

@@ -51,6 +51,7 @@ CALLS = (
     N_("HTTP %(status)s with JSON that is not an object"),
     N_("HTTP %(status)s with a body that is not JSON"),
     N_("HTTP %(status)s without a status"),
+    N_("HTTP %(status)s, wait %(seconds)s s"),
     N_("the provider %(name)s has a fault: %(kind)s"),
     N_("the whole batch was refused: %(why)s"),
     N_("%(why_said)s (also just after a login)"),

@@ -11,11 +11,9 @@ from sqlalchemy import Row
 from rescind.dashboard.advice import headline
 from rescind.dashboard.bulk.order_actions import actions_on
 from rescind.dashboard.bulk.retry_action import refuses_again
-from rescind.dashboard.formatting import actor
-from rescind.dashboard.known_sentences import known
+from rescind.dashboard.lane_notes import notes_on_order
 from rescind.dashboard.order_neighbours import read_neighbours
 from rescind.dashboard.own_words import advice_on
-from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
     LimitedReader,
@@ -32,7 +30,6 @@ from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.transactions import reading
-from rescind.operations import actions
 from rescind.provider.text import storable
 
 NOTICES = {
@@ -76,14 +73,15 @@ def one(
         others = read_neighbours(connection, row, who.limits, now)
     able = actions_on(row, dashboard, now)
     content = _content(row, steps, who.limits)
-    waits = _why_it_waits(dashboard, row)
+    waits, in_hold = notes_on_order(dashboard, row)
     is_open = State(row.state) not in FINAL or any(map(_is_waiting, deliveries))
+    instead = others.advice or in_hold
     shown = (content, sorted(able), waits, deliveries, others)
     update = self_update(row.updated_at, now, *shown) if is_open else None
     return unchanged(request, update) or page(
         request,
         "one.html",
-        **content | ({"advice": others.advice} if others.advice else {}),
+        **content | ({"advice": instead} if instead else {}),
         others=others,
         update=update,
         waits=waits,
@@ -95,22 +93,6 @@ def one(
 
 def _is_waiting(delivery: Mapping[str, Any]) -> bool:
     return bool(delivery["state"] == "waiting")
-
-
-def _why_it_waits(dashboard: Dashboard, row: Row[Any]) -> str | None:
-    """Why its lane sends nothing now, if it waits for that."""
-    if State(row.state) in FINAL:
-        return None
-    where, now = (dashboard.engine, dashboard.accounts), dashboard.now()
-    lane = actions.lane(*where, (row.provider, row.account), now, most=1)
-    status, why = lane.status(now)
-    if status == "open":
-        return None
-    if lane.held_by is not None:
-        said = _("Its lane %(lane)s is held by %(actor)s: no call is made.")
-        return said % {"lane": lane.name, "actor": actor(lane.held_by)}
-    said = _("Its lane %(lane)s makes no calls now: %(why)s")
-    return said % {"lane": lane.name, "why": known(why or status)}
 
 
 def _content(

@@ -55,8 +55,8 @@ PLANS = (
     N_("%(field)s is required: the step %(step)s needs it"),
     N_("the input has the names of no step: all steps would be left out"),
     N_(
-        "the plan %(name)s was submitted before with the key %(key)s and another"
-        " %(steps)s: use another key"
+        "the plan %(name)s was submitted before with the key %(key)s, and differs from"
+        " this one in the %(steps)s: use another key"
     ),
     N_("names the same cancellation as the step %(step)s: give one of them a key"),
     N_("the plan takes no %(name)s from its input"),

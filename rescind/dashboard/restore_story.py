@@ -24,3 +24,20 @@ def read_back() -> str:
         "The ledger was restored from an older copy. The order may have been sent"
         " before, so the provider is asked for its status."
     )
+
+
+def waits_again() -> str:
+    """It was read back, and is kept by its predecessors."""
+    return _(
+        "The provider shows the order as active: it is not cancelled. It waits for"
+        " others again."
+    )
+
+
+def never_known() -> str:
+    """Its predecessors do not want it, and no reading told what became of it."""
+    return _(
+        "Not sent: what it waited for did not end in the way that it needs. But it may"
+        " have been sent before the ledger was restored, and the provider does not"
+        " tell."
+    )

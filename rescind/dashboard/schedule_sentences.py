@@ -95,6 +95,7 @@ RULES = (
     N_("map: %(field)s must name a column"),
     N_("%(field)s is given twice: as a constant, and in map"),
     N_("provider is required, as a constant or in map"),
+    N_("only_if needs after, as a constant or in map"),
     N_("%(field)s must be a table of values"),
     N_("group: %(name)s is not known; use %(known)s"),
     N_(

@@ -209,10 +209,9 @@ _TOLD: Mapping[tuple[str | None, str], Told] = {
         "The provider shows the order as active: the cancel had no effect. It is sent"
         " again."
     ),
-    ("verifying", "scheduled"): lambda _s: _(
-        "The provider shows the order as active: it was not sent. It waits for others"
-        " again."
-    ),
+    ("verifying", "scheduled"): lambda _s: restore_story.waits_again(),
+    ("requested", "scheduled"): lambda _s: restore_story.waits_again(),
+    ("scheduled", "failed"): lambda _s: restore_story.never_known(),
     ("verifying", "requested"): lambda _s: _(
         "The provider shows that it is cancelling the order."
     ),

@@ -56,6 +56,7 @@ EDGES: dict[tuple[State, State], str] = {
     (S.VERIFYING, S.EXPIRED): "shown as not done, and cancel_before has passed",
     (S.VERIFYING, S.FAILED): "cannot be established, or attempts ran out",
     (S.REQUESTED, S.QUEUED): "shown as active for too long: dropped",
+    (S.REQUESTED, S.SCHEDULED): "dropped, and its predecessors keep it",
     (S.REQUESTED, S.CANCELLED): "shown as cancelled",
     (S.REQUESTED, S.REJECTED): "ended otherwise",
     (S.REQUESTED, S.EXPIRED): "dropped, and cancel_before has passed",

@@ -60,6 +60,13 @@ PIECES = {
     *("an object with named values", "a list", "Q7 must be Q7"),
     *("Q7; there are: Q7", "Q7: there is no plans file", "its names are: Q7"),
     *(", and the plans file cannot be read now", "the plan", "the step Q7"),
+    *("correct, update or uninstall the package", "cannot be imported (Q7): Q7"),
+    "cannot be made (Q7): Q7",
+    "is not a class that derives from rescind.provider.Provider: Q7",
+    (
+        "has a wrong name: a name has small letters, digits and _, and begins with a"
+        " letter; Q7"
+    ),
     *("the plan takes no Q7 from its input: Q7", "Q7 is required: Q7 needs it"),
 }
 """Parts of sentences. The tests below have sentences that are made of them."""
@@ -145,8 +152,21 @@ MADE = [
         " put it there"
     ),
     (
-        "the provider x of rescind-x 1.0 cannot be made (KeyError: 1): update or"
-        " uninstall the package"
+        "the provider x of rescind-x 1.0 cannot be made (KeyError: 1): correct, update"
+        " or uninstall the package"
+    ),
+    (
+        "the provider x of rescind-x 1.0 cannot be imported (KeyError: 1): correct,"
+        " update or uninstall the package"
+    ),
+    (
+        "the provider X of rescind-x 1.0 has a wrong name: a name has small letters,"
+        " digits and _, and begins with a letter; correct, update or uninstall the"
+        " package"
+    ),
+    (
+        "the provider x of rescind-x 1.0 is not a class that derives from"
+        " rescind.provider.Provider: correct, update or uninstall the package"
     ),
     "[akinon.default]: base_url: must be a scheme and a host, such as https://host",
     "3 calls failed in a row; the last: not connected: [Errno 111] Connection refused",

@@ -252,9 +252,7 @@ def test_a_row_says_the_time_by_which_the_list_is_sorted(
     assert sorted(times(reader.get(LIST).text)) == [accepted, scheduled]
     by_end = reader.get(f"{LIST}?sort=ended").text
     assert times(by_end) == [f"ended {now:%Y-%m-%d %H:%M:%S}"]
-    assert times(reader.get(f"{LIST}?sort=due").text) == [
-        scheduled.partition(" acc")[0]
-    ]
+    assert times(reader.get(f"{LIST}?sort=due").text) == [scheduled.partition(" · ")[0]]
 
 
 def test_a_list_says_how_many_it_shows(reader: Visitor, ledger: Engine) -> None:

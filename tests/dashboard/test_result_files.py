@@ -177,6 +177,17 @@ def test_a_result_has_the_states_of_the_moment_at_which_it_is_read(
     assert re.findall(r'class="chip (queued|rejected)"', body) == ["queued", "rejected"]
 
 
+def test_a_result_is_read_again_while_any_of_its_orders_is_open(
+    clerk: Visitor, ledger: Engine
+) -> None:
+    where = submitted(clerk, HEAD + "notpanel,ord_1,,\nnotpanel,ord_2,,\n")
+    again = f'<div id="result" hx-get="{where}?show=accepted"'
+    reject(ledger, "ord_2")
+    assert again in clerk.get(f"{where}?show=accepted").text
+    reject(ledger, "ord_1")
+    assert "hx-get" not in clerk.get(where).text.partition('id="result"')[2]
+
+
 def listed(page: str) -> set[str]:
     return set(re.findall(r'class="order"[^>]*><bdi>([^<]*)', page))
 

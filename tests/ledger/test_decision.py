@@ -772,7 +772,9 @@ def held(draw: st.DrawFn) -> Claimed:
         step=draw(st.integers(0, 50)),
         batch_cap=draw(st.none() | st.integers(1, 100)),
     )
-    return replace(known, cancel_before=draw(st.none() | times))
+    # What is being sent waits for nothing.
+    waits = known.progress.state is not S.SENDING and draw(st.booleans())
+    return replace(known, cancel_before=draw(st.none() | times), waits=waits)
 
 
 @given(held(), events, policies, times)
@@ -802,7 +804,8 @@ def test_a_decision_is_a_function_of_what_it_is_given(
 def test_a_cancel_with_a_lost_answer_is_resent_only_if_it_is_repeatable(
     known: Claimed, rules: Policy, at: datetime
 ) -> None:
-    sending = replace(known, progress=replace(known.progress, state=S.SENDING))
+    progress = replace(known.progress, state=S.SENDING)
+    sending = replace(known, progress=progress, waits=False)
     after = decide(sending, Lost(), rules, at)
     assert after.lost
     assert after.state is S.VERIFYING or (rules.repeatable and after.state is S.QUEUED)

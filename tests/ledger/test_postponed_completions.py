@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, event, select, update
 
 from rescind.ledger.changes import postponed_completions
 from rescind.ledger.changes.deletion import count_ended, delete_ended
 from rescind.ledger.changes.due_lanes import find_due_work
 from rescind.ledger.changes.postponed_judgements import judge_postponed
+from rescind.ledger.reading.plans import plan_documents
 from rescind.ledger.states import State
 from rescind.ledger.storage.completion_table import COMPLETION
 from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Reason
 from tests.ledger.build import HOUR, NOW, SECOND, add, hold
@@ -143,6 +147,33 @@ def test_retention_keeps_a_plan_until_its_end_is_told(engine: Engine) -> None:
     _complete_all(engine)
     with reading(engine) as connection:
         assert connection.execute(select(COMPLETION)).all() == []
+
+
+def test_retention_names_all_plans_of_a_step_in_one_parameter(engine: Engine) -> None:
+    """PostgreSQL takes 65,535 parameters, and a step may have more plans."""
+    step = add(engine, State.CANCELLED)
+    made = _sharing(engine, step, number=20)
+    assert _told(engine, made) == [1] * 20
+    with writing(engine) as connection:
+        connection.execute(update(DELIVERY).values(state="delivered", due_at=None))
+    with writing(engine) as connection, parameters(connection) as numbers:
+        assert delete_ended(connection, [step], in_ms(NOW + HOUR)) == 1
+    assert max(numbers) < 10
+    with reading(engine) as connection:
+        assert plan_documents(connection, made) == []
+
+
+@contextmanager
+def parameters(connection: Connection) -> Iterator[list[int]]:
+    """How many parameters each statement of this block has."""
+    numbers: list[int] = []
+
+    def note(_: object, __: object, ___: object, values: Any, *____: object) -> None:
+        numbers.append(len(values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield numbers
+    event.remove(connection, "before_cursor_execute", note)
 
 
 def test_a_new_plan_does_not_look_at_the_others_of_its_step(engine: Engine) -> None:

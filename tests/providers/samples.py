@@ -138,10 +138,10 @@ READS: dict[str, list[Any]] = {
 UNDECIDED: dict[str, list[Any]] = {
     # It comes with 200 here; only a 404 proves that there is no such order.
     "akinon": READS["akinon"][-1:],
-    # Two rows that contradict each other; and a row of another order.
-    "notpanel": READS["notpanel"][-2:],
+    # An order without a status; two rows that contradict each other; another order.
+    "notpanel": [READS["notpanel"][1], *READS["notpanel"][-2:]],
 }
-"""Readings that leave every order unknown, and are meant to."""
+"""Readings that leave an order unknown, and are meant to."""
 
 LOGINS: dict[str, list[Any]] = {
     "akinon": [{"key": "a" * 40}],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import rescind.provider
 import rescind.sandbox
 from rescind.provider import INTERFACE_VERSION, Policy, Provider, WithLogin
 from rescind.provider.testing import Case, ProviderSuite
-from rescind.sandbox import Simulation
+from rescind.sandbox import Order, Simulation
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "adding-a-provider.md").read_text()
 NAMED = set(re.findall(r"`([A-Za-z_]\w+)(?:\([^`]*\))?`", GUIDE))
@@ -64,6 +66,43 @@ def test_the_guide_names_what_a_simulation_and_a_case_declare() -> None:
     for name in ("cancels", "reads", "logins", "credentials"):
         assert name in NAMED
         assert name in Case.__dataclass_fields__
+
+
+SIGNATURES: dict[str, Callable[..., object]] = {
+    "Order": rescind.provider.Order,
+    "Request": rescind.provider.Request,
+    "json_request": rescind.provider.json_request,
+    "form_request": rescind.provider.form_request,
+    "Finding": rescind.provider.Finding,
+    "Throttled": rescind.provider.Throttled,
+    "Call": rescind.sandbox.Call,
+    "order.change_later": Order("1", "open").change_later,
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_the_guide_shows_the_parameters_as_they_are(name: str) -> None:
+    found = re.findall(rf"`{re.escape(name)}\(([a-z_, ]+)\)`", GUIDE)
+    assert found
+    known = list(inspect.signature(SIGNATURES[name]).parameters)
+    for shown in found:
+        names = shown.split(", ")
+        assert names == known[: len(names)]
+
+
+@pytest.mark.parametrize(
+    ("makes", "shown"),
+    [
+        (rescind.provider.documented, "(says, source, checked)"),
+        (rescind.provider.seen, "(says, source, checked)"),
+        (rescind.provider.assumed, "(says, source, checked, ask)"),
+    ],
+)
+def test_the_guide_shows_what_a_fact_is_made_of(makes: object, shown: str) -> None:
+    assert callable(makes)
+    names = inspect.signature(makes).parameters
+    assert f"({', '.join(names)})" == shown
+    assert f"`{shown}`" in GUIDE
 
 
 def test_the_guide_names_the_interface_that_is_in_force() -> None:

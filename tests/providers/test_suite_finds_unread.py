@@ -26,6 +26,7 @@ from rescind.sandbox import Reply as Answer
 from rescind.sandbox import Request as Sent
 from rescind.sandbox.notpanel import NotPanel as NotPanelSimulation
 from tests.providers.cases import CASES
+from tests.providers.samples import N1, N2, panel
 
 
 class Speechless(NotPanel):
@@ -111,7 +112,12 @@ CHECKS: dict[str, tuple[dict[str, Any], str, Check]] = {
     "a word of a document that no vocabulary has": (
         {"reads": UNREAD},
         "leaves every order unknown",
-        ProviderSuite.test_each_document_of_a_reading_decides_something,
+        ProviderSuite.test_each_document_of_a_reading_decides_its_orders,
+    ),
+    "a word of one row of a document that no vocabulary has": (
+        {"reads": [{N1: panel("cancelled"), N2: panel("asleep")}]},
+        f"leaves {N2} unknown",
+        ProviderSuite.test_each_document_of_a_reading_decides_its_orders,
     ),
     "an accepted cancel that may not wait": (
         {"provider": Impatient()},
@@ -156,7 +162,7 @@ def test_the_same_check_passes_for_the_provider_itself(what: str) -> None:
 
 def test_what_is_meant_to_stay_unknown_can_be_named() -> None:
     documents = altered(reads=UNREAD, undecided=UNREAD)
-    documents.test_each_document_of_a_reading_decides_something()
+    documents.test_each_document_of_a_reading_decides_its_orders()
     states = ("cancelled", "refunded", "partial")
     speechless = altered(provider=Speechless(), undecided_states=states)
     speechless.test_each_state_of_the_simulation_is_understood()

@@ -4,8 +4,9 @@
   const skew = Date.now() - Date.parse(document.body.dataset.now);
   const clock = () => Date.now() - skew;
   // Swedish formats times as 2026-11-20 18:09:00, which every reader understands.
-  const written = document.documentElement.lang === "tr" ? "tr-TR" : "sv-SE";
-  const format = new Intl.DateTimeFormat(written, { dateStyle: "short", timeStyle: "medium" });
+  const [two, turkish] = ["2-digit", document.documentElement.lang === "tr"];
+  const parts = { year: "numeric", month: two, day: two, hour: two, minute: two, second: two };
+  const format = new Intl.DateTimeFormat(turkish ? "tr-TR" : "sv-SE", parts);
 
   // The page gives the words in its language.
   const { units, ago, ahead } = document.body.dataset;

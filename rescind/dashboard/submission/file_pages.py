@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from rescind.config.access_tokens import Scope
+from rescind.dashboard.lane_notes import notes_on_lanes
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -20,6 +21,7 @@ from rescind.dashboard.page_guard import (
     check_form,
 )
 from rescind.dashboard.rendering import page
+from rescind.dashboard.self_update import SelfUpdate, self_update, unchanged
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.submission.file_submission import (
     Result,
@@ -29,7 +31,7 @@ from rescind.dashboard.submission.file_submission import (
 from rescind.dashboard.submission.file_verdicts import FAULTY, Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.local_times import zone_named
-from rescind.dashboard.submission.present_states import present
+from rescind.dashboard.submission.present_states import Present, present
 from rescind.dashboard.submission.result_files import (
     kept_result,
     preview_gone,
@@ -45,10 +47,13 @@ from rescind.dashboard.submission.upload_reading import (
 from rescind.dashboard.submission.upload_route import Upload, UploadRoute
 from rescind.dashboard.translation import _
 from rescind.intake.files.file_rows import FileError
+from rescind.ledger.states import FINAL
 
 SHOWN = 100
 """Rows on a page of the preview or of the result."""
 LONGEST_NAME = 100
+OFTEN = 1_000
+"""The most orders of a result that may update itself every other second."""
 
 upload_router = APIRouter(route_class=UploadRoute)
 router = APIRouter(route_class=DashboardRoute)
@@ -110,6 +115,7 @@ def preview(
         "preview.html",
         id=id,
         kept=kept,
+        lane_notes=notes_on_lanes(dashboard, (one.lane for one in judged)),
         warned=sum(one.begins_at_once for one in judged),
         wrong=sum(one.verdict in FAULTY for one in judged),
         **_table([as_result(one) for one in judged], show, after),
@@ -165,11 +171,22 @@ def result(
     """What became of each row, with the state that its cancellation has now."""
     kept = kept_result(dashboard, who, id)
     found = present(dashboard.engine, kept["results"])
-    return page(
+    open_ones = [one for one in found.submitted if one.state not in FINAL]
+    notes = notes_on_lanes(dashboard, [(o.provider, o.account) for o in open_ones])
+    update = _update(dashboard, found, notes) if open_ones else None
+    return unchanged(request, update) or page(
         request,
         "submitted.html",
         id=id,
         kept=kept,
+        lane_notes=notes,
+        update=update,
         present=found,
         **_table(found.results, show, after),
     )
+
+
+def _update(dashboard: Dashboard, found: Present, notes: Sequence[str]) -> SelfUpdate:
+    rows = found.submitted
+    changed = max(row.updated_at for row in rows) if len(rows) <= OFTEN else None
+    return self_update(changed, dashboard.now(), found.results, notes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from rescind.config.accounts import Lane
 from rescind.dashboard.known_sentences import JOINED, known
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.submission.order_notes import (
@@ -70,6 +71,12 @@ class Judged:
         """The order of a row that would be accepted."""
         new = self.verdict is Verdict.NEW and isinstance(self.entry, Mapping)
         return order_of(self.entry) if new else None  # type: ignore[arg-type]
+
+    @property
+    def lane(self) -> Lane | None:
+        """The lane of a row that would be accepted."""
+        order = self.order
+        return None if order is None else order[:2]
 
     @property
     def fields(self) -> Fields:

@@ -13,6 +13,7 @@ from providers.registry import BY_NAME
 from rescind.config.access_tokens import Scope
 from rescind.config.accounts import Accounts, Lane
 from rescind.dashboard.forms import texts_of
+from rescind.dashboard.lane_notes import notes_on_lanes
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.page_guard import (
     DashboardRoute,
@@ -69,6 +70,7 @@ def show_forms(
         lanes=lanes,
         plans=templates_for(dashboard, who),
         form=form,
+        lane_notes=notes_on_lanes(dashboard, [form.lane]) if form else [],
         prefix=PREFIX,
         file_wrong=file_wrong,
     )

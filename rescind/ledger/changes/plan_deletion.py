@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, exists, or_, select
 
+from rescind.ledger.reading.predecessors import among, ids_given
 from rescind.ledger.storage.completion_table import COMPLETION
 from rescind.ledger.storage.plan_tables import PLAN, PLAN_STEP
 from rescind.ledger.storage.tables import CANCELLATION
@@ -43,10 +44,11 @@ def kept_by_plans(
     steps = connection.execute(theirs).all()
     if not steps:
         return frozenset()
-    named = P.id.in_({one.plan_id for one in steps})
+    plans = {one.plan_id for one in steps}
+    named = among(connection.dialect.name, P.id)
     # A locked plan is just being completed, or one of its steps begins again.
     free = select(P.id).where(named).with_for_update(skip_locked=True)
-    locked = set(connection.execute(free).scalars())
+    locked = set(connection.execute(free, ids_given(connection, plans)).scalars())
     busy = {one.cancellation_id for one in steps if one.plan_id not in locked}
     # Read after the plans are locked: none of their steps can begin again now.
     young = connection.execute(steps_of_young_plans(before).where(mine)).scalars()
@@ -57,5 +59,9 @@ def delete_plans(connection: Connection, ids: Collection[str]) -> None:
     """Delete the plans in which one of these cancellations is a step."""
     theirs = select(S.plan_id).where(S.cancellation_id.in_(ids))
     plans = set(connection.execute(theirs).scalars())
-    for column in (S.plan_id, P.id) if plans else ():
-        connection.execute(delete(column.table).where(column.in_(plans)))
+    if not plans:
+        return
+    for column in (S.plan_id, P.id):
+        # As one parameter: a step may be shared by more plans than there may be.
+        those = delete(column.table).where(among(connection.dialect.name, column))
+        connection.execute(those, ids_given(connection, plans))

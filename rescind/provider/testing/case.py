@@ -54,7 +54,8 @@ class Case:
     reads: Sequence[Any]
     """The same for a reading: each state of an order at least once."""
     undecided: Sequence[Any] = ()
-    """Those documents of ``reads`` that are meant to leave every order unknown."""
+    """Those documents of ``reads`` that are meant to leave an order unknown that
+    they name, or every order."""
     undecided_states: Collection[str] = ()
     """States of the simulation in which a reading is meant to leave an order unknown,
     because the provider does not show them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, ClassVar
@@ -14,6 +15,8 @@ from rescind.provider.testing.contract import CALLS
 
 LEAST = 4
 """Characters that a part of an order's id must have to be the provider's own id."""
+APART = re.compile(r"[^0-9a-z]+")
+DIGIT = re.compile(r"[0-9]")
 LAST = "0123456789abcdef"
 SAYS_NOTHING = (Outcome.UNKNOWN, Outcome.REFUSED)
 
@@ -27,7 +30,7 @@ class OtherOrders:
     def test_an_answer_about_another_order_decides_nothing(self, call: str) -> None:
         for asked, order in _asked(self.case, call):
             for status, document in self.case.answers(call):
-                found = _names(document, order)
+                found = names(document, order)
                 if not found:
                     continue
                 other = _renamed(document, dict(_others(found, document, asked)))
@@ -56,15 +59,14 @@ def _asked(case: Case, call: str) -> Iterator[tuple[Sequence[Order], Order]]:
                 yield asked, order
 
 
-def _names(document: Any, order: Order) -> set[str]:
+def names(document: Any, order: Order) -> set[str]:
     """The texts, numbers and names in ``document`` that are the order's id, or the part
-    of it that is the provider's own."""
+    of it that is the provider's own: the digits of ``awb:788830567028``."""
     whole = order.id.lower()
-    return {
-        text
-        for text in _texts(document)
-        if text.lower() == whole or (len(text) >= LEAST and text.lower() in whole)
+    parts = {
+        one for one in APART.split(whole) if len(one) >= LEAST and DIGIT.search(one)
     }
+    return {text for text in _texts(document) if text.lower() in parts | {whole}}
 
 
 def _texts(document: Any) -> Iterator[str]:
