@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
 from bench.bench_plan import SPENT, Notes, Plan, noted, rows, say, throughput
 from bench.ledgers import AT, ID, SERIES, fill
-from bench.rescind_contender import Rescind
+from bench.plan_teams import PLANNED, SINGLE, Case, Planned, Single
 from bench.results import Result, Row, Target
-from bench.stage import Stage
 from bench.stats import alternate
 from rescind.ledger.changes.claims import Wanted, claim_many
 from rescind.ledger.changes.recording import LaneChanges, record_many
@@ -26,19 +23,6 @@ from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import open_ledger
 from rescind.provider.outcomes import Reason
-
-SINGLE, PLANNED = "single ones", "plans of three"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """How orders are sent: by producers, and by workers to the provider."""
-
-    provider: str
-    orders: int
-    together: bool
-    """Whether a message has about 1,000 orders, or only one order or one plan."""
-
 
 CASES: Mapping[str, Case] = {
     "a message each": Case("iletimerkezi", 6_000, together=False),
@@ -56,6 +40,8 @@ HOW = (
     " the third wait for the first. A producer sends each order, or each plan, in a"
     " message of its own; or 999 or 1,000 orders in a message. All messages lie on the"
     " queue; the worker goes on when the clock starts, until the last final state."
+    " Processor time is counted until the search index, which follows some seconds"
+    " behind, has all orders, too."
     " Claims: a ledger of 1,000 rows, half of them due, with and without 100,000 that"
     " wait for 100 of them; a claim of 500, rolled back; and the record of one end that"
     " releases 1,000, rolled back."
@@ -75,41 +61,6 @@ SELECT {id}, {before}, 'cancelled', 1 FROM {series} AS numbers
 """
 FOLLOWED = "UPDATE cancellation SET followed = 1 WHERE id IN"
 FOLLOWED += " (SELECT predecessor_id FROM dependency)"
-
-
-class Single(Rescind):
-    """Its orders wait for nothing."""
-
-    name = SINGLE
-
-    def __init__(self, stage: Stage, case: Case) -> None:
-        super().__init__(stage, case.provider)
-        self._together = case.together
-
-    def send(
-        self,
-        orders: int,
-        *,
-        many: bool = True,
-        provider: str | None = None,
-        **more: Any,
-    ) -> dict[str, float]:
-        if not many:
-            return super().send(orders, many=False, provider=provider, **more)
-        return self._measured(orders)
-
-    def _measured(self, orders: int) -> dict[str, float]:
-        return super().send(orders, many=self._together)
-
-
-class Planned(Single):
-    """Its producer sends plans of three, when it sends many orders."""
-
-    name = PLANNED
-
-    def _measured(self, orders: int) -> dict[str, float]:
-        asked = {"plans": True, "many": self._together, "provider": self.provider}
-        return self._ask(orders, asked)
 
 
 def ask(plan: Plan) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from providers.registry import BY_NAME
@@ -16,19 +16,24 @@ Path = tuple[str, str, str]
 def marked(new: list[NewCancellation]) -> list[NewCancellation]:
     """``new``, in which those say so for which others of them wait: then their rows
     need not be written again."""
-    named = {path for one in new for ref in one.after for path in paths_of(one, ref)}
+    some = [one for one in new if one.after]
+    named = {path for one in some for ref in one.after for path in paths_of(one, ref)}
     if not named:
         return new
     return [replace(one, followed=True) if one.path in named else one for one in new]
 
 
-def paths_of(one: NewCancellation, ref: Reference) -> Iterator[Path]:
+def paths_of(one: NewCancellation, ref: Reference) -> Sequence[Path]:
     """The keys under which the ledger may have it, the caller's own first."""
-    if isinstance(ref, EarlierEntry):
-        if ref.path is not None:
-            provider, account, key = ref.path
-            yield provider, account, one.within.stored_key(key)
-        return
+    if not isinstance(ref, EarlierEntry):
+        return tuple(_paths_of_text(one, ref))
+    if ref.path is None:
+        return ()
+    provider, account, key = ref.path
+    return ((provider, account, one.within.stored_key(key)),)
+
+
+def _paths_of_text(one: NewCancellation, ref: str) -> Iterator[Path]:
     provider, slash, rest = ref.partition("/")
     account, more, key = rest.partition("/")
     if not slash or not more or provider not in BY_NAME:

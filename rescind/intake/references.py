@@ -13,7 +13,8 @@ from typing import Any
 
 from providers.registry import provider_named
 from rescind.intake.limited_entries import LimitedEntry
-from rescind.ledger.conditions import DEFAULT, canonical
+from rescind.ledger.conditions import ANY, DEFAULT, canonical
+from rescind.ledger.states import FINAL
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import plain_text, storable
@@ -21,6 +22,8 @@ from rescind.provider.text import plain_text, storable
 MOST = 8
 """The most references of one entry."""
 LONGEST = 500
+_SINGLE = frozenset({ANY, *FINAL})
+"""Conditions of one word, as most are: they are canonical already."""
 _BETWEEN = re.compile(r"[\s,]+")
 
 
@@ -140,6 +143,8 @@ def only_if_of(entry: Mapping[str, Any]) -> str:
     if not entry.get("after"):
         says = "only_if needs after: it says how the ones named there must end"
         raise InvalidRequestError(says, RefusalCode.MISSING, "/after")
+    if isinstance(value, str) and value in _SINGLE:
+        return value
     words = _words(value)
     try:
         return canonical(words)

@@ -125,6 +125,8 @@ class _Found:
         self._paths = standing_ids(connection, sorted(paths))
         self._known = look(connection, names.union(self._paths.values()))
         self._new: dict[Path, Waiting] = {}
+        self._named: dict[tuple[int, int], _Predecessor] = {}
+        """Those that earlier entries are, as far as they were looked for."""
         self._successors: dict[str, int] = {}
 
     @property
@@ -155,7 +157,7 @@ class _Found:
 
     def waiting(self, one: NewCancellation) -> Waiting:
         """``one`` with its predecessors; raises ``InvalidRequestError``."""
-        each = [self._of(one, ref, n) for n, ref in enumerate(one.after)]
+        each = [self._predecessor(one, ref, n) for n, ref in enumerate(one.after)]
         depth = 1 + max(before.depth for before in each)
         if depth > DEEPEST:
             raise _too_many(f"at most {DEEPEST} cancellations wait in a chain", 0)
@@ -174,6 +176,19 @@ class _Found:
                 says = f"at most {MOST_SUCCESSORS} cancellations wait for one"
                 raise _too_many(says, place)
             self._successors[each] = before + 1
+
+    def _predecessor(
+        self, one: NewCancellation, ref: Reference, n: int
+    ) -> _Predecessor:
+        if isinstance(ref, str):
+            return self._of(one, ref, n)
+        # An earlier entry was looked at before those that name it, and they are many.
+        # By identity: it is one object for all, and to compare it costs more.
+        named = (id(ref), id(one.within))
+        found = self._named.get(named)
+        if found is None:
+            found = self._named[named] = self._of(one, ref, n)
+        return found
 
     def _of(self, one: NewCancellation, ref: Reference, n: int) -> _Predecessor:
         for path in paths_of(one, ref):

@@ -29,24 +29,23 @@ def release_waiting(
     if not rows:
         return frozenset()
     at, dialect = in_ms(now), connection.dialect.name
-    new = Rows([_released(row, at) for row in rows], _RELEASE)
+    opening: dict[int, list[Row[Any]]] = {}
+    for row in rows:
+        opening.setdefault(max(row.not_before or at, at), []).append(row)
+    new = Rows([_released(*some, at) for some in opening.items()], _RELEASE, many="id")
     given = {"at": at, **new.parameters(dialect)}
     connection.execute(_release(dialect, new.differing), given)
-    due = [row for row in rows if not _is_early(row, at)]
+    due = opening.get(at, [])
     write_history(connection, list(_steps(due, at)))
     return frozenset((row.provider, row.account) for row in due)
 
 
-def _is_early(row: Row[Any], at: int) -> bool:
-    return row.not_before is not None and row.not_before > at
-
-
-def _released(row: Row[Any], at: int) -> dict[str, Any]:
-    early = _is_early(row, at)
+def _released(opens_at: int, rows: Sequence[Row[Any]], at: int) -> dict[str, Any]:
+    """The columns of those that open at this time."""
     return {
-        "id": row.id,
-        "state": State.SCHEDULED if early else State.QUEUED,
-        "opens_at": row.not_before if early else at,
+        "id": [row.id for row in rows],
+        "state": State.SCHEDULED if opens_at > at else State.QUEUED,
+        "opens_at": opens_at,
     }
 
 

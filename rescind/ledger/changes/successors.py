@@ -48,8 +48,13 @@ _OWN = (
     *(C.waits_for, C.followed, C.group_name),
 )
 _COLUMNS = (*_OWN, *SELECTED)
-"""The columns that are read of a successor: none that holds JSON, which costs more than
-all others."""
+"""The columns that are read of a successor that ends or is reopened: none that holds
+JSON, which costs more than all others."""
+_JUDGED = (
+    *(C.id, C.provider, C.account, C.version, C.not_before),
+    *(C.waits_for, C.state, C.reason, C.attempts, C.lost),
+)
+"""The columns that are read of each successor. Most are released, and need no more."""
 
 
 @dataclass(slots=True)
@@ -103,7 +108,7 @@ def begin(connection: Connection, ids: Collection[str], now: datetime) -> Follow
 # No state is asked for here: a row that another transaction is just changing would not
 # be waited for. Sorted: two transactions that lock the same must not deadlock.
 def _locking(where: Any) -> Select[Any]:
-    return select(*_COLUMNS).where(where).order_by(C.id).with_for_update()
+    return select(*_JUDGED).where(where).order_by(C.id).with_for_update()
 
 
 @cache
@@ -115,6 +120,11 @@ def _successors(dialect: str) -> Select[Any]:
 @cache
 def _these(dialect: str) -> Select[Any]:
     return _locking(among(dialect, C.id))
+
+
+@cache
+def _whole(dialect: str) -> Select[Any]:
+    return select(*_COLUMNS).where(among(dialect, C.id)).order_by(C.id)
 
 
 def settle(connection: Connection, done: Following) -> None:
@@ -138,21 +148,33 @@ def _judged(
     waiting = [row for row in rows if is_waiting(row) or was_not_wanted(row)]
     known = predecessors_of(connection, [row.id for row in waiting])
     following = Following(judged=len(rows))
+    skipped, unwanted = list[str](), list[str]()
     for row in waiting:
-        if is_waiting(row):
-            _judge(following, row, known.get(row.id, []), now)
-    following.reopened = _reopened(
-        [row for row in waiting if not is_waiting(row)], known
-    )
+        if not is_waiting(row):
+            skipped.append(row.id)
+        elif _is_not_wanted(following, row, known.get(row.id, [])):
+            unwanted.append(row.id)
+    for row in _read(connection, unwanted):
+        its = following.not_wanted.setdefault((row.provider, row.account), [])
+        its.append(_ended(row, why_not_wanted(known[row.id]), now))
+    following.reopened = _read(connection, _reopened(skipped, known))
     return following
 
 
+def _read(connection: Connection, ids: Collection[str]) -> list[Row[Any]]:
+    """The whole rows of these, which are locked."""
+    if not ids:
+        return []
+    chosen = _whole(connection.dialect.name)
+    return [*connection.execute(chosen, ids_given(connection, ids))]
+
+
 def _reopened(
-    skipped: list[Row[Any]], known: Mapping[str, Sequence[Predecessor]]
-) -> list[Row[Any]]:
+    skipped: Sequence[str], known: Mapping[str, Sequence[Predecessor]]
+) -> Sequence[str]:
     """All, if one of them may be wanted now: when it has begun again, so may those that
     were not wanted because of it."""
-    verdicts = {judge(known.get(row.id, []))[0] for row in skipped}
+    verdicts = {judge(known.get(one, []))[0] for one in skipped}
     return skipped if verdicts - {Verdict.NOT_WANTED} else []
 
 
@@ -169,18 +191,17 @@ def was_not_wanted(row: Row[Any]) -> bool:
     return ended and row.waits_for is not None and not row.attempts
 
 
-def _judge(
-    following: Following, row: Row[Any], known: Sequence[Predecessor], now: datetime
-) -> None:
+def _is_not_wanted(
+    following: Following, row: Row[Any], known: Sequence[Predecessor]
+) -> bool:
+    """Judge one that waits; whether it is to end."""
     verdict, keeping = judge(known)
     if verdict is Verdict.WANTED:
         following.released.append(row)
-        return
-    if verdict is Verdict.NOT_WANTED:
-        its = following.not_wanted.setdefault((row.provider, row.account), [])
-        its.append(_ended(row, why_not_wanted(known), now))
-    elif keeping != row.waits_for:
+        return False
+    if verdict is Verdict.WAITS and keeping != row.waits_for:
         following.waits_for.setdefault(keeping, []).append(row.id)
+    return verdict is Verdict.NOT_WANTED
 
 
 def _ended(row: Row[Any], why: str, now: datetime) -> Change:
