@@ -89,7 +89,8 @@ def _complete(
     urls = {one.id: one.callback_url for one in plans if one.callback_url is not None}
     told = [one for one in urls if one in over]
     documents = plan_documents(connection, told, producers_key)
-    ends = [_told(one, urls[one["id"]]) for one in documents]
+    numbers = _numbers(connection, told) if told else {}
+    ends = [_told(one, urls[one["id"]], numbers[one["id"]]) for one in documents]
     store.create_end_deliveries(connection, Kind.PLAN, ends, now)
     return len(ends)
 
@@ -108,15 +109,24 @@ def _open(connection: Connection, plans: Collection[str]) -> None:
         connection.execute(again, ids_given(connection, plans))
 
 
-def _told(document: Document, url: str) -> store.End:
-    """The end to tell. It belongs to the step that ended last: each further end of the
-    plan has another one, or a later end of the same one."""
+def _numbers(connection: Connection, plans: Sequence[str]) -> dict[str, int]:
+    """A number for the end of each plan. It is another one after any step has begun
+    again: that raises its version."""
+    versions = select(S.plan_id, func.sum(C.version)).join(
+        CANCELLATION, S.cancellation_id == C.id
+    )
+    its = versions.where(S.plan_id.in_(plans)).group_by(S.plan_id)
+    return {row[0]: int(row[1]) for row in connection.execute(its)}
+
+
+def _told(document: Document, url: str, number: int) -> store.End:
+    """The end to tell. It belongs to the step that ended last."""
     ended = (step for step in document["steps"] if step["finished_at"] is not None)
     # Of those that ended at once, the later one ended because of the others.
     last = max(enumerate(ended), key=lambda one: (one[1]["finished_at"], one[0]))[1]
     # A receiver has no use for the names of our users and hosts.
     told = {name: value for name, value in document.items() if name != "by"}
-    return store.End(document["id"], last["id"], url, told)
+    return store.End(document["id"], last["id"], url, told, number)
 
 
 def begin_again(connection: Connection, ids: Collection[str]) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     false,
+    func,
     literal_column,
     select,
     text,
@@ -134,11 +135,13 @@ class End(NamedTuple):
     subject: str
     """An id (of 36 characters) of the plan or the ``group_end``."""
     cancellation_id: str
-    """The one whose end completed it; its row must be final already. If it ends once
-    more, its ``version`` differs, and so that end has another delivery."""
+    """The one whose end completed it; its row must be final already."""
     url: str
     document: Mapping[str, Any]
     """JSON: a plan's has its ``verdict``, a group's its ``group``."""
+    seq: int | None = None
+    """A number that differs for each end, so that each has a delivery of its own;
+    ``None``: the version of the cancellation."""
 
 
 def create_end_delivery(
@@ -166,6 +169,7 @@ def _given(kind: Kind, end: End, now: datetime) -> dict[str, Any]:
         "its_target": target_of(end.url),
         "its_url": end.url,
         "its_document": dict(end.document),
+        "its_seq": end.seq,
         "now": in_ms(now),
     }
 
@@ -173,6 +177,7 @@ def _given(kind: Kind, end: End, now: datetime) -> dict[str, Any]:
 @cache
 def _insert_end(dialect: str) -> Any:
     values = _as_ended(bindparam("now", type_=BigInteger)) | {
+        D.seq: func.coalesce(bindparam("its_seq", type_=BigInteger), C.version),
         D.kind: bindparam("its_kind", type_=Text),
         D.subject: bindparam("its_subject", type_=Text),
         D.target: bindparam("its_target", type_=Text),
