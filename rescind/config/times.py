@@ -10,6 +10,9 @@ FIRST_YEAR, LAST_YEAR = 1971, 9000
 MOMENT = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00"
 FORM = f"{MOMENT}, or relative: +15m"
 SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
+LIKE_A_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}.*", re.ASCII)
+TWO_WAYS = "does not show whether the day or the month comes first"
+NO_DAY = "names a day or a time that does not exist"
 OF_A_SPREADSHEET = (
     "is the number by which a spreadsheet keeps a date: format its column as Text"
 )
@@ -47,10 +50,18 @@ def parse_moment(text: str, form: str = MOMENT) -> datetime:
     except ValueError:
         if SERIAL.fullmatch(text.strip()):
             raise ValueError(f"{OF_A_SPREADSHEET}, and write it as {form}") from None
-        raise ValueError(f"must be {form}") from None
+        raise ValueError(_why_no_moment(text.strip(), form)) from None
     if moment.tzinfo is None:
         raise ValueError(f"has no offset from UTC: it must be {form}")
     # Outside these years, the ledger's milliseconds cannot be read back as a time.
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment.astimezone(UTC)
+
+
+def _why_no_moment(text: str, form: str) -> str:
+    found = LIKE_A_DATE.fullmatch(text)
+    if found is None:
+        return f"must be {form}"
+    why = TWO_WAYS if found[1] == "/" else NO_DAY
+    return f"{why}: write it as {form}"

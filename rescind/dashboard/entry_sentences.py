@@ -55,6 +55,14 @@ INTAKE = (
         "format its column as Text, and write it as ISO 8601 with an "
         "offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
     ),
+    N_(
+        "%(field)s does not show whether the day or the month comes first: write it as"
+        " ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
+    ),
+    N_(
+        "%(field)s names a day or a time that does not exist: write it as ISO 8601 with"
+        " an offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
+    ),
     N_("%(field)s must lie in the years %(first)s to %(last)s"),
     N_("this %(what_said)s is outside the limits of the token"),
     N_("provider or account"),

@@ -61,7 +61,7 @@ def test_its_time_and_actor_list_exactly_what_an_entry_counts(engine: Engine) ->
     [entry] = [one for one in entries(engine) if one.by == ANN]
     period = {"since": entry.at, "until": entry.until + 1}
     with reading(engine) as connection:
-        found = browse(connection, Wanted(by=ANN, **period), Sort.NEWEST, 50).rows
+        found = browse(connection, Wanted(by=(ANN,), **period), Sort.NEWEST, 50).rows
     earlier = {row.order_id for row in found} - {"earlier"}
     # Ids of one ms cannot be told apart by their time.
     assert earlier == {one.order for one in mine}

@@ -50,7 +50,7 @@ def test_each_option_of_the_page_exists(tmp_path: Path) -> None:
     path.write_text("[x]\n" + "".join(f"{name} = 1\n" for name in sorted(named)))
     assert "is not known here" not in load_schedules(path).faults["x"]
     assert {"cron", "every", "timezone", "max", "catch_up", "source", "map"} <= named
-    assert set(FIELDS) - {"order", "key"} == CONSTANTS
+    assert set(FIELDS) - {"order", "key", "ref"} == CONSTANTS
 
 
 def test_its_numbers_are_those_of_the_code() -> None:

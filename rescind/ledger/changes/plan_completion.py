@@ -121,9 +121,9 @@ def _numbers(connection: Connection, plans: Sequence[str]) -> dict[str, int]:
 
 def _told(document: Document, url: str, number: int) -> store.End:
     """The end to tell. It belongs to the step that ended last."""
-    ended = (step for step in document["steps"] if step["finished_at"] is not None)
     # Of those that ended at once, the later one ended because of the others.
-    last = max(enumerate(ended), key=lambda one: (one[1]["finished_at"], one[0]))[1]
+    steps = enumerate(document["steps"])
+    last = max(steps, key=lambda one: (one[1]["finished_at"] or "", one[0]))[1]
     # A receiver has no use for the names of our users and hosts.
     told = {name: value for name, value in document.items() if name != "by"}
     return store.End(document["id"], last["id"], url, told, number)
