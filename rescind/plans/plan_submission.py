@@ -25,6 +25,7 @@ from rescind.ledger.changes.recording import new_id
 from rescind.ledger.changes.submission_actions import SubmissionActions
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import LedgerUnreachableError, writing
+from rescind.ledger.storage.unreachable import TransactionUndoneError
 from rescind.plans.plan_choice import template_named
 from rescind.plans.plan_faults import PlanFault, RefusedPlanError, fault_of_step
 from rescind.plans.plan_receipts import PlanTaken, StepTaken
@@ -111,7 +112,8 @@ class _Submission:
             try:
                 with writing(engine, queue="intake") as connection:
                     return self._finished(self._stored(connection))
-            except (_ChangedMeanwhileError, StepGoneError):
+            except (_ChangedMeanwhileError, StepGoneError, TransactionUndoneError):
+                # The last one ends a deadlock with a worker that ends a known step.
                 continue
             except _DryRunError as end:
                 return end.result

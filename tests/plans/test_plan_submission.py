@@ -16,11 +16,14 @@ from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.receipts import Receipt, lanes_to_notify
 from rescind.intake.submissions import take_in
 from rescind.ledger.access_limits import Limit, Limits
+from rescind.ledger.changes.plan_insertion import insert_plan
 from rescind.ledger.changes.submission_actions import SubmissionActions
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.states import State
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger, reading
+from rescind.ledger.storage.unreachable import TransactionUndoneError
+from rescind.plans import plan_submission
 from rescind.plans.plan_receipts import PlanTaken, as_document
 from rescind.plans.step_entries import Sender
 from rescind.plans.templates_file import templates_of
@@ -148,6 +151,22 @@ def test_a_key_of_the_submission_makes_it_another_plan(engine: Engine) -> None:
     # Its steps are cancellations that existed already: they are in both plans.
     assert [one.receipt for one in other.taken] == [Receipt.DUPLICATE] * 3
     assert counts(engine) == (2, 3)
+
+
+def test_a_submission_that_the_database_undoes_is_made_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL undoes one, to end a deadlock with a worker."""
+    undone = [TransactionUndoneError("a deadlock")]
+
+    def insert_late(*given: Any) -> bool:
+        if undone:
+            raise undone.pop()
+        return insert_plan(*given)
+
+    monkeypatch.setattr(plan_submission, "insert_plan", insert_late)
+    assert submit(engine).receipt is Receipt.ACCEPTED
+    assert counts(engine) == (1, 3)
 
 
 def test_all_wrong_steps_are_named_and_nothing_is_stored(engine: Engine) -> None:
