@@ -40,11 +40,14 @@ def steps_of(
 ) -> Iterator[Step]:
     """The steps in these messages, whose entries come with their wishes."""
     for entries in messages:
-        refs = {entry["ref"]: wish for entry, wish in entries if "ref" in entry}
+        # A ref may come again: it names the nearest entry before.
+        refs: dict[str, Wish] = {}
         for entry, wish in entries:
             if "after" in entry:
                 wanted = frozenset(entry.get("only_if", DEFAULT).split())
                 yield Step(wish, [refs[one] for one in entry["after"]], wanted)
+            if "ref" in entry:
+                refs[entry["ref"]] = wish
 
 
 def ends_of(history: Iterable[Mapping[str, Any]]) -> list[Ended]:

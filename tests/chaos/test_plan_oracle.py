@@ -154,3 +154,14 @@ def test_a_step_that_waits_for_what_has_ended_waits_for_ever(
 def test_what_an_operator_has_decided_is_not_judged() -> None:
     assert caught(plans(FAILED, DONE, SENT, decided=True)) == (0, 0)
     assert caught(plans(FAILED, SKIPPED, decided=True)) == (0, 0)
+
+
+def test_a_ref_that_comes_again_names_the_nearest_entry_before() -> None:
+    again = ("ithink", "default", "3")
+    message = [
+        ({"ref": "a"}, FIRST),
+        ({"ref": "b", "after": ["a"]}, STEP),
+        ({"ref": "a", "after": ["a"]}, again),
+        ({"after": ["a"]}, ("akinon", "default", "4")),
+    ]
+    assert [one.before for one in steps_of([message])] == [[FIRST], [FIRST], [again]]
