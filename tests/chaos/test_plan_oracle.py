@@ -158,7 +158,7 @@ def test_what_an_operator_has_decided_is_not_judged() -> None:
 
 def test_a_ref_that_comes_again_names_the_nearest_entry_before() -> None:
     again = ("ithink", "default", "3")
-    message = [
+    message: list[tuple[dict[str, Any], Wish]] = [
         ({"ref": "a"}, FIRST),
         ({"ref": "b", "after": ["a"]}, STEP),
         ({"ref": "a", "after": ["a"]}, again),
