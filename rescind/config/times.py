@@ -10,7 +10,7 @@ FIRST_YEAR, LAST_YEAR = 1971, 9000
 MOMENT = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00"
 FORM = f"{MOMENT}, or relative: +15m"
 SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
-LIKE_A_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}.*", re.ASCII)
+LIKE_A_DATE = re.compile(r"(\d{1,4}([./-])\d{1,2}\2\d{1,4}).*", re.ASCII)
 TWO_WAYS = "does not show whether the day or the month comes first"
 NO_DAY = "names a day or a time that does not exist"
 OF_A_SPREADSHEET = (
@@ -61,7 +61,18 @@ def parse_moment(text: str, form: str = MOMENT) -> datetime:
 
 def _why_no_moment(text: str, form: str) -> str:
     found = LIKE_A_DATE.fullmatch(text)
-    if found is None:
+    if found is None or _is_day(found[1]):
         return f"must be {form}"
-    why = TWO_WAYS if found[1] == "/" else NO_DAY
+    why = TWO_WAYS if "/" in found[1] else NO_DAY
     return f"{why}: write it as {form}"
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day that exists, in an order that we do not read."""
+    for order in ("%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d"):
+        try:
+            datetime.strptime(text, order)  # noqa: DTZ007  (only whether it exists)
+        except ValueError:
+            continue
+        return True
+    return False

@@ -22,7 +22,6 @@ from rescind.dashboard import (
     static_files,
     statistics_page,
     undelivered,
-    unknown_page,
     unknown_words_page,
     workbook_export,
     workers_page,
@@ -68,5 +67,3 @@ for part in (
 ):
     router.include_router(part.router)
 router.include_router(file_pages.upload_router)
-# The last one: it answers all addresses that no other page does.
-router.include_router(unknown_page.router)

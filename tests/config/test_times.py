@@ -47,6 +47,7 @@ def test_from_now(value: str, later: timedelta, now: datetime) -> None:
         ("15m", "must be ISO 8601"),
         ("31.02.2026", "names a day or a time that does not exist: write it as ISO"),
         ("2026-02-31T10:00:00Z", "names a day or a time that does not exist"),
+        ("20.11.2026 18:00", "must be ISO 8601 with an offset"),
         ("01/12/2026", "does not show whether the day or the month comes first"),
         ("+15", "must be ISO 8601"),
         ("", "must be ISO 8601"),

@@ -113,7 +113,7 @@ def routes(shop: Served, *methods: str) -> Iterator[tuple[str, APIRoute]]:
 def address(route: APIRoute, its_id: str) -> str:
     named = dict.fromkeys(("id", "name"), its_id)
     named |= dict(zip(("provider", "account"), MEAL, strict=True))
-    named |= {"key": ORDER, "group": GROUP, "path": "no-such-page"}
+    named |= {"key": ORDER, "group": GROUP}
     return re.sub(r"\{(\w+)(:path)?\}", lambda found: named[found[1]], route.path)
 
 
