@@ -300,7 +300,7 @@ def test_a_retry_before_a_postponed_judgement_leaves_it_to_that(
 def test_the_end_of_a_plan_that_a_later_judgement_brings_is_told(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The step that was judged last has not ended anew: another one has."""
+    """The step that was judged last has not ended again: another one has."""
     first, second = add(engine, order="first"), add(engine, order="second")
     after(engine, first, order="besides")
     last = after(engine, first, second, order="last")

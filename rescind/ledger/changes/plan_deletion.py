@@ -25,13 +25,15 @@ def steps_of_young_plans(before: int) -> Select[Any]:
     """The steps of plans with a step that has not ended before ``before``, in ms, or
     whose plans are still to be completed."""
     is_young = or_(OTHER.c.finished_at.is_(None), OTHER.c.finished_at >= before)
-    untold = exists().where(COMPLETION.c.cancellation_id == OTHER.c.id).correlate(OTHER)
+    not_told = (
+        exists().where(COMPLETION.c.cancellation_id == OTHER.c.id).correlate(OTHER)
+    )
     others = OTHER_STEP.c.cancellation_id == OTHER.c.id
     return (
         select(S.cancellation_id)
         .join_from(PLAN_STEP, OTHER_STEP, S.plan_id == OTHER_STEP.c.plan_id)
         .join(OTHER, others)
-        .where(or_(is_young, untold))
+        .where(or_(is_young, not_told))
     )
 
 
