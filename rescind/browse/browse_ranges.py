@@ -44,7 +44,7 @@ class Wanted:
     group: str | None = None
     reason: str | None = None
     by: Sequence[str] = ()
-    """The actors, one of whom submitted it; empty for anybody."""
+    """Actors: one of them submitted the row. If it is empty, all actors count."""
     since: int | None = None
     """The first ms of the period, of the time by which the list is sorted."""
     until: int | None = None

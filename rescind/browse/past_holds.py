@@ -18,7 +18,7 @@ MOST = 1_000
 def held_by_at(
     connection: Connection, lane: tuple[str, str], at: datetime
 ) -> str | None:
-    """The actor who held the lane at that time; ``None`` if nobody is known to have.
+    """The actor who held the lane at that time; ``None`` if no hold of it is known.
 
     Ids begin with their time, so the latest actions are found by the primary key.
     """
