@@ -32,7 +32,7 @@ from rescind.ledger.phases import (
     begin_verifying,
     deadline_came,
     final,
-    may_take_effect,
+    may_have_worked,
     not_done,
     resend,
     send_later,
@@ -105,7 +105,7 @@ def _after_answer(
     known: Claimed, finding: Finding, policy: Policy, now: datetime
 ) -> Progress:
     was = with_provider_words(without_hint(known.progress), finding)
-    earlier = may_take_effect(uncounted(was), policy, now)
+    earlier = may_have_worked(uncounted(was), policy)
     match finding.outcome:
         case Outcome.CANCELLED:
             return final(was, State.CANCELLED, _cancelled_by(earlier, finding), now)
@@ -135,7 +135,7 @@ def _after_refusal(
     policy: Policy,
     now: datetime,
 ) -> Progress:
-    """``earlier``: whether a call before this one may still take effect."""
+    """``earlier``: whether a call before this one may have worked."""
     says_why = reason not in (None, Reason.ALREADY_CANCELLED)
     completed = policy.repeatable and reason is Reason.ALREADY_COMPLETED
     clean = policy.refusal_is_final and not earlier

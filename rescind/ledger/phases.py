@@ -13,16 +13,20 @@ from rescind.provider.policy import Policy
 
 def deadline_came(progress: Progress, policy: Policy, now: datetime) -> Progress:
     """``cancel_before`` passed while it waited to be sent."""
-    if may_take_effect(progress, policy, now):
+    if may_have_worked(progress, policy):
         return begin_verifying(replace(progress, lost=True), policy, now)
     return final(progress, State.EXPIRED, Reason.DEADLINE_PASSED, now)
 
 
 def look_again(
-    was: Progress, delays: tuple[timedelta, ...], limit: timedelta, now: datetime
+    was: Progress,
+    delays: tuple[timedelta, ...],
+    limit: timedelta,
+    policy: Policy,
+    now: datetime,
 ) -> Progress:
     if was.since is not None and now >= was.since + limit:
-        return final(was, State.FAILED, Reason.UNRESOLVED, now)
+        return unresolved(was, policy, now)
     due = now + delay_at(delays, was.step + 1)
     # It was answered for, so it was not this one that spoilt its batch.
     return replace(was, step=was.step + 1, batch_cap=None, due_at=due)
@@ -32,9 +36,14 @@ def not_done(known: Claimed, was: Progress, policy: Policy, now: datetime) -> Pr
     """Known not to be cancelled: send it again, if there is any use in it."""
     if known.past_deadline(now):
         return final(was, State.EXPIRED, Reason.DEADLINE_PASSED, now)
-    if was.spent >= policy.max_attempts:
+    if was.spent >= policy.max_attempts or _is_given_up(known, policy, now):
         return final(was, State.FAILED, Reason.ATTEMPTS_EXHAUSTED, now)
     return resend(known, was, policy, now)
+
+
+def _is_given_up(known: Claimed, policy: Policy, now: datetime) -> bool:
+    """Whether it has been tried for too long. The time of others is not its own."""
+    return not known.waits and now >= known.opened_at + policy.give_up_after
 
 
 def resend(known: Claimed, was: Progress, policy: Policy, now: datetime) -> Progress:
@@ -50,23 +59,23 @@ def send_later(
         return deadline_came(was, policy, now)
     if known.waits:
         return replace(was, state=State.SCHEDULED, due_at=NOT_DUE)
-    if now >= known.opened_at + policy.give_up_after:
-        if may_take_effect(was, policy, now):
+    if _is_given_up(known, policy, now):
+        if may_have_worked(was, policy):
             return begin_verifying(replace(was, lost=True), policy, now)
         tried = Reason.ATTEMPTS_EXHAUSTED if was.attempts else Reason.NEVER_SENT
         return final(was, State.FAILED, tried, now)
     return replace(was, state=State.QUEUED, due_at=due)
 
 
-def may_take_effect(was: Progress, policy: Policy, now: datetime) -> bool:
-    """Whether a call of this round may still take effect.
+def may_have_worked(was: Progress, policy: Policy) -> bool:
+    """Whether a call of this round may have worked, or still may.
 
     A reading that shows the order as active soon allows it to be sent again (``lost``
-    ends). The provider may keep the former call in a queue for longer. Until then, we
-    must not say that none of our calls did anything.
+    ends). The provider may have kept the former call in a queue, and have acted on it
+    after that reading. Until a later reading, we must not say that none of our calls
+    did anything.
     """
-    sent = was.sent_at if was.spent > 0 else None
-    return was.lost or (sent is not None and now < sent + policy.queued_for)
+    return was.lost or (was.spent > 0 and policy.queues)
 
 
 def begin_verifying(was: Progress, policy: Policy, now: datetime) -> Progress:
@@ -92,6 +101,13 @@ def final(
     return replace(
         was, state=state, reason=reason, lost=lost, due_at=None, finished_at=now
     )
+
+
+def unresolved(was: Progress, policy: Policy, now: datetime) -> Progress:
+    """Given up: nobody can tell what became of it."""
+    # The answer to its last call is known, if it is not lost.
+    lost = may_have_worked(uncounted(was), policy)
+    return final(replace(was, lost=lost), State.FAILED, Reason.UNRESOLVED, now)
 
 
 def uncounted(was: Progress) -> Progress:

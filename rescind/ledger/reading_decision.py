@@ -17,8 +17,11 @@ from rescind.ledger.phases import (
     delay_at,
     final,
     look_again,
+    may_have_worked,
     not_done,
     resend,
+    uncounted,
+    unresolved,
     with_provider_words,
 )
 from rescind.ledger.progress import Claimed, Progress
@@ -44,7 +47,8 @@ def _after_finding(
     worded = with_provider_words(was, finding)
     match finding.outcome:
         case Outcome.CANCELLED:
-            return final(worded, State.CANCELLED, _shown_cancelled(was, finding), now)
+            reason = _shown_cancelled(was, finding, policy)
+            return final(worded, State.CANCELLED, reason, now)
         case Outcome.REQUESTED:
             return begin_polling(replace(worded, lost=True), policy, now)
         case Outcome.REFUSED if finding.reason is not None:
@@ -56,7 +60,8 @@ def _after_finding(
         case Outcome.UNKNOWN if _may_resend(known, was, policy, now):
             return resend(known, worded, policy, now)
         case _:
-            return look_again(worded, policy.verify_delays, policy.verify_for, now)
+            delays, limit = policy.verify_delays, policy.verify_for
+            return look_again(worded, delays, limit, policy, now)
 
 
 def _may_resend(known: Claimed, was: Progress, policy: Policy, now: datetime) -> bool:
@@ -68,10 +73,16 @@ def _may_resend(known: Claimed, was: Progress, policy: Policy, now: datetime) ->
     return worth_it and left and in_time and not known.past_deadline(now)
 
 
-def _shown_cancelled(was: Progress, finding: Finding) -> Reason:
+def _shown_cancelled(was: Progress, finding: Finding, policy: Policy) -> Reason:
     if finding.reason is Reason.PARTIAL:
         return Reason.PARTIAL
-    return Reason.CONFIRMED if was.lost else Reason.ALREADY_CANCELLED
+    return Reason.CONFIRMED if _ours(was, policy) else Reason.ALREADY_CANCELLED
+
+
+def _ours(was: Progress, policy: Policy) -> bool:
+    """Whether a call of ours may have worked. The last one did nothing if it is not
+    lost: its answer said so."""
+    return may_have_worked(uncounted(was), policy)
 
 
 def _after_active(
@@ -119,10 +130,11 @@ def _is_refused(was: Progress) -> bool:
 def _after_gone(
     was: Progress, worded: Progress, policy: Policy, now: datetime
 ) -> Progress:
-    if was.lost and policy.cancelled_may_vanish:
+    ours = _ours(was, policy)
+    if ours and policy.cancelled_may_vanish:
         return final(worded, State.CANCELLED, Reason.INFERRED, now)
     refused = None if was.hint is Reason.ALREADY_CANCELLED else was.hint
-    if refused is not None and not was.lost:
+    if refused is not None and not ours:
         return final(was, State.REJECTED, refused, now)
     return final(worded, State.REJECTED, Reason.NOT_FOUND, now)
 
@@ -147,7 +159,8 @@ def after_poll(known: Claimed, event: Tried, policy: Policy, now: datetime) -> P
         case Outcome.ACTIVE if _was_dropped(was, policy, event.asked_at or now):
             return not_done(known, replace(was, lost=False), policy, now)
         case _:
-            return look_again(worded, policy.poll_delays, policy.poll_for, now)
+            delays, limit = policy.poll_delays, policy.poll_for
+            return look_again(worded, delays, limit, policy, now)
 
 
 def _was_dropped(was: Progress, policy: Policy, asked_at: datetime) -> bool:
@@ -176,5 +189,5 @@ def _unanswered(
         case NotSent() | Lost():
             due, step = now + delay_at(delays, was.step + 1), was.step + 1
     if was.since is not None and now >= was.since + policy.give_up_after:
-        return final(was, State.FAILED, Reason.UNRESOLVED, now)
+        return unresolved(was, policy, now)
     return replace(was, due_at=due, step=step)

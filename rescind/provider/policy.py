@@ -92,6 +92,12 @@ class Policy(BaseModel):
     Readings that bring no answer end this long after they began."""
 
     @property
+    def queues(self) -> bool:
+        """Whether the provider may still act on a call after a reading that showed the
+        order as active was believed."""
+        return self.queued_for > self.active_trusted_after
+
+    @property
     def taken_on_for(self) -> timedelta:
         """How long after it accepted a cancel the provider may still act on it."""
         return max(self.queued_for, self.active_trusted_after)

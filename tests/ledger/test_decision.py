@@ -417,15 +417,61 @@ def test_a_resend_need_not_wait_for_the_providers_queue() -> None:
     assert decide(known, ACTIVE, QUEUES, NOW + SECOND).state is S.QUEUED
 
 
-def test_a_resend_that_its_deadline_overtakes_may_still_have_a_call_in_a_queue() -> (
-    None
-):
+@pytest.mark.parametrize("came", [2 * SECOND, HOUR, 30 * HOUR])
+def test_a_resend_that_its_deadline_overtakes_is_read_back_at_a_provider_that_queues(
+    came: timedelta,
+) -> None:
+    # The former call may have left the queue, and worked, since it was last read.
     known = claimed(S.VERIFYING, lost=True, cancel_before=NOW + 2 * SECOND)
     waiting = decide(known, ACTIVE, QUEUES, NOW + SECOND)
     assert (waiting.state, waiting.lost) == (S.QUEUED, False)
-    early = deadline_came(waiting, QUEUES, NOW + 2 * SECOND)
-    assert (early.state, early.lost) == (S.VERIFYING, True)
-    assert deadline_came(waiting, QUEUES, NOW + HOUR).state is S.EXPIRED
+    late = deadline_came(waiting, QUEUES, NOW + came)
+    assert (late.state, late.lost) == (S.VERIFYING, True)
+    read = decide(replace(known, progress=late), ACTIVE, QUEUES, NOW + came + HOUR)
+    assert (read.state, read.reason) == (S.EXPIRED, R.DEADLINE_PASSED)
+
+
+def test_a_resend_after_a_believed_reading_may_expire_unread_at_other_providers() -> (
+    None
+):
+    known = claimed(S.VERIFYING, lost=True, cancel_before=NOW + 20 * SECOND)
+    waiting = decide(known, ACTIVE, LAGS, NOW + 10 * SECOND)
+    assert waiting.state is S.QUEUED
+    assert deadline_came(waiting, LAGS, NOW + 20 * SECOND).state is S.EXPIRED
+
+
+def second_call(rules: Policy, answer: Finding) -> Claimed:
+    """One whose first answer was lost, that was shown as active and sent again."""
+    known = claimed(S.VERIFYING, lost=True, spent=1, attempts=1)
+    waiting = decide(known, ACTIVE, rules, NOW + SECOND)
+    again = NOW + 25 * HOUR
+    sent = replace(
+        waiting, state=S.SENDING, spent=2, attempts=2, sent_at=again, due_at=again
+    )
+    to = decide(replace(known, progress=sent), answer, rules, again)
+    assert to.state is S.VERIFYING
+    return replace(known, progress=to)
+
+
+@pytest.mark.parametrize("answer", [WORDLESS, refused(R.NOT_FOUND)], ids=str)
+def test_an_order_that_is_gone_after_a_queued_call_was_cancelled_by_that_call(
+    answer: Finding,
+) -> None:
+    rules = policy(queued_for=HOUR, cancelled_may_vanish=True)
+    read = decide(second_call(rules, answer), GONE, rules, NOW + 50 * HOUR)
+    assert (read.state, read.reason) == (S.CANCELLED, R.INFERRED)
+
+
+def test_an_order_cancelled_after_a_queued_call_was_perhaps_cancelled_by_us() -> None:
+    known = second_call(QUEUES, refused(R.ALREADY_CANCELLED))
+    read = decide(known, CONFIRMED, QUEUES, NOW + 50 * HOUR)
+    assert (read.state, read.reason) == (S.CANCELLED, R.CONFIRMED)
+
+
+def test_an_unreadable_order_remembers_that_a_queued_call_may_have_worked() -> None:
+    known = second_call(QUEUES, refused(R.NOT_FOUND))
+    read = decide(known, UNKNOWN, QUEUES, NOW + 50 * HOUR)
+    assert (read.state, read.reason, read.lost) == (S.FAILED, R.UNRESOLVED, True)
 
 
 @pytest.mark.parametrize("event", [NotSent(), PutBack(), Wait(), Halve(4)], ids=str)
