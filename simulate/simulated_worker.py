@@ -24,6 +24,7 @@ from rescind.engine.stall_watchdog import StallWatch
 from rescind.engine.sweeper import Due
 from rescind.intake.receipts import lanes_to_notify
 from rescind.intake.submissions import take_in
+from rescind.ledger.changes.dependencies import Dependents
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import LedgerUnreachableError
@@ -140,9 +141,11 @@ class Worker:
                 return lanes_to_notify(taken)
         return None
 
-    def _insert(self, new: Sequence[NewCancellation]) -> frozenset[str]:
+    def _insert(
+        self, new: Sequence[NewCancellation], dependents: Dependents
+    ) -> frozenset[str]:
         task = self.machine.current()
-        future = self.engine.submit(new)
+        future = self.engine.submit(new, dependents)
         future.add_done_callback(lambda _: task.resume())
         self._moved()
         give_up = self.machine.monotonic() + PATIENCE

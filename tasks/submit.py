@@ -19,6 +19,7 @@ from rescind.engine.engine import Engine, EngineStoppedError
 from rescind.intake.receipts import Receipt, Taken, lanes_to_notify
 from rescind.intake.repeats import remark
 from rescind.intake.submissions import MOST, take_in
+from rescind.ledger.changes.dependencies import Dependents
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.seal import SealError
@@ -206,13 +207,16 @@ def _patiently(attempt: Callable[[Host, float], T]) -> T:
 
 
 def _insert(
-    engine: Engine, seconds: float, new: Sequence[NewCancellation]
+    engine: Engine,
+    seconds: float,
+    new: Sequence[NewCancellation],
+    dependents: Dependents,
 ) -> frozenset[str]:
-    """Let the engine insert ``new``; gives back the ids that it inserted.
+    """Let the engine insert these; gives back the ids that it inserted.
 
     Waits so many ``seconds`` for its commit, then raises ``LedgerUnreachableError``.
     """
-    future = engine.submit(new)
+    future = engine.submit(new, dependents)
     try:
         return future.result(seconds)
     except TimeoutError:

@@ -91,7 +91,8 @@ class Committer:
         hold_back_unread(shares, self._clock.now())
         for share in shares:
             self._settling.settle(share, done, claimed_at)
-        for lane in done.recorded.released:
+        claiming = {s.lane for s in shares if s.operation.operation == "cancel"}
+        for lane in done.recorded.released - claiming:
             # They waited for what has just ended.
             self._registry.has_due(lane, "cancel")
         if done.recorded.to_deliver:

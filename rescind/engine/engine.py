@@ -27,6 +27,7 @@ from rescind.engine.planning import Plan
 from rescind.engine.rate_limiter import Grant
 from rescind.engine.settling import Settling
 from rescind.engine.wait_reasons import wait_reasons
+from rescind.ledger.changes.dependencies import NO_DEPENDENTS, Dependents
 from rescind.ledger.changes.new_cancellation import NewCancellation
 
 LONGEST_WAIT = 5.0
@@ -79,15 +80,19 @@ class Engine:
 
     # --- for any thread ---
 
-    def submit(self, new: Sequence[NewCancellation]) -> Future[frozenset[str]]:
+    def submit(
+        self, new: Sequence[NewCancellation], dependents: Dependents = NO_DEPENDENTS
+    ) -> Future[frozenset[str]]:
         """Insert these cancellations, and call their providers as soon as possible.
 
         No two of ``new`` may have the same key. The future is resolved when all of
         ``new`` are committed. It holds the ids that were inserted; the keys of the
-        others were in the ledger already. Cancelling the future withdraws the
-        cancellations that are not committed yet. Raises ``EngineStoppedError``.
+        others were in the ledger already. Of ``dependents``, those are inserted whose
+        keys are new, and that wait only for what the same transaction inserts: the
+        caller inserts the others. Cancelling the future withdraws the cancellations
+        that are not committed yet. Raises ``EngineStoppedError``.
         """
-        submission = Submission(new)
+        submission = Submission(new, dependents)
         with self._changed:
             if self._ended:
                 raise EngineStoppedError("this worker is stopping")
@@ -223,7 +228,7 @@ class Engine:
         submission.settle(0, ())
         for new in () if submission.abandoned else submission.new:
             operation = self._registry.get((new.provider, new.account), "cancel")
-            entry = Entry(new, submission)
+            entry = Entry(new, submission, submission.dependents.get(new.id, ()))
             operation.inbox_of(entry).append(entry)
             self._registry.activate(operation)
 

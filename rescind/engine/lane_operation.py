@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,7 @@ from rescind.config.accounts import Lane, LaneConfig
 from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.calls import Caller
 from rescind.engine.rate_limiter import Permit
+from rescind.ledger.changes.dependencies import NO_DEPENDENTS, Dependents, Waiting
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
@@ -43,11 +44,14 @@ HANGS_SECONDS = 0.5
 
 
 class Submission:
-    """The new cancellations of one message. Its future is resolved when all of them
+    """The new cancellations of one message. Its future is resolved when all of ``new``
     are committed."""
 
-    def __init__(self, new: Sequence[NewCancellation]) -> None:
+    def __init__(
+        self, new: Sequence[NewCancellation], dependents: Dependents = NO_DEPENDENTS
+    ) -> None:
         self.new = new
+        self.dependents = dependents
         self.future: Future[frozenset[str]] = Future()
         """Its result is the ids that were inserted. The keys of the other cancellations
         were in the ledger already."""
@@ -59,9 +63,9 @@ class Submission:
         """Whether its sender no longer waits for it."""
         return self.future.done()
 
-    def settle(self, settled: int, inserted: Sequence[str]) -> None:
-        """Count ``settled`` more cancellations as committed. ``inserted``: the ids of
-        those of them that were new."""
+    def settle(self, settled: int, inserted: Collection[str]) -> None:
+        """Count ``settled`` more of ``new`` as committed. ``inserted``: the ids that
+        were inserted with them."""
         self._left -= settled
         self._inserted.update(inserted)
         if not self._left:
@@ -82,6 +86,13 @@ class Entry:
 
     new: NewCancellation
     submission: Submission
+    dependents: Sequence[Waiting] = ()
+    """Those to insert with it, if this transaction inserts all that they wait for."""
+
+    @property
+    def rows(self) -> int:
+        """Cancellations to insert."""
+        return 1 + len(self.dependents)
 
 
 @dataclass(eq=False, slots=True)

@@ -35,14 +35,15 @@ class Share:
     """How many calls it may claim now: ``room``, limited by the lane's state."""
     claims: bool = False
     """Whether it claims orders from the ledger."""
-    direct: int = 0
-    """How many entries, from the first one on, were inserted as claimed."""
     asked: int = 0
     """The number of orders in its claim, at most."""
+    drained: bool = False
+    """Whether it has claimed all orders that were due."""
     claimed: list[Claimed] = field(default_factory=list)
     held_back: list[CallResult] = field(default_factory=list)
     """Results for claimed orders that must not be called now."""
-    inserted: list[str] = field(default_factory=list)
+    inserted: frozenset[str] = frozenset()
+    """The ids of its entries, and of their dependents, that were inserted."""
     waiting: int = 0
     """Due orders left, if the lane has a rate."""
 
@@ -54,7 +55,8 @@ class Share:
     def rows(self) -> int:
         """Rows that it has written, about."""
         results = sum(len(one.claimed) for one in self.results)
-        return results + len(self.entries) + len(self.claimed)
+        new = sum(entry.rows for entry in self.entries)
+        return results + new + len(self.claimed)
 
     @property
     def free(self) -> bool:
@@ -64,5 +66,6 @@ class Share:
     def reset(self) -> None:
         """Forget the outcome: the transaction is made again."""
         self.calls, self.claims = self.room, self.backlog
-        self.claimed, self.held_back, self.inserted = [], [], []
-        self.direct = self.asked = self.waiting = 0
+        self.claimed, self.held_back, self.inserted = [], [], frozenset()
+        self.asked = self.waiting = 0
+        self.drained = False

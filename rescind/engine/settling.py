@@ -9,7 +9,13 @@ from rescind.config.accounts import Lane
 from rescind.engine.clock import Clock
 from rescind.engine.deciding import GRACE, log_changes
 from rescind.engine.dispatcher import Dispatcher
-from rescind.engine.lane_operation import OPERATION_OF, Call, LaneOperation, Submission
+from rescind.engine.lane_operation import (
+    OPERATION_OF,
+    Call,
+    Entry,
+    LaneOperation,
+    Submission,
+)
 from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
 from rescind.engine.permits import Limiter
@@ -90,14 +96,8 @@ class Settling:
             operation.backlog = False
         elif operation.limited:
             operation.backlog = share.waiting > 0
-        elif share.asked:
-            # Orders with a batch cap are claimed one call at a time: more may be due.
-            capped = any(one.progress.batch_cap for one in share.claimed)
-            claimed = len(share.claimed) + len(share.held_back)
-            full = claimed - share.direct >= share.asked
-            operation.backlog = full or capped
         else:
-            operation.backlog = True
+            operation.backlog = not share.drained
 
     def _begin(self, share: Share, begin_by: float) -> None:
         operation = share.operation
@@ -157,9 +157,10 @@ def _batches(claimed: Sequence[Claimed], size: int) -> Iterable[list[Claimed]]:
 
 
 def _resolve_submissions(share: Share) -> None:
-    inserted = frozenset(share.inserted)
-    by_submission: dict[Submission, list[str]] = {}
+    by_submission: dict[Submission, list[Entry]] = {}
     for entry in share.entries:
-        by_submission.setdefault(entry.submission, []).append(entry.new.id)
-    for submission, ids in by_submission.items():
-        submission.settle(len(ids), [one for one in ids if one in inserted])
+        by_submission.setdefault(entry.submission, []).append(entry)
+    for submission, entries in by_submission.items():
+        ids = [one.new.id for one in entries]
+        ids += (one.new.id for entry in entries for one in entry.dependents)
+        submission.settle(len(entries), share.inserted.intersection(ids))

@@ -7,7 +7,7 @@ of these in the order of its keys. Two workers on PostgreSQL therefore cannot de
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from rescind.engine.lane_operation import Entry
 from rescind.engine.lane_share import GOOD, Share
 from rescind.ledger.changes.claims import Wanted, claim_many, waiting_many
 from rescind.ledger.changes.insert_claimed import insert_claimed, may_insert_claimed
+from rescind.ledger.changes.insert_together import insert_together
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import (
     LaneState,
@@ -60,8 +61,12 @@ def commit(ledger: Engine, shares: Sequence[Share], now: datetime) -> Committed:
         lanes = _lanes(connection, shares)
         for share in shares:
             _allow(share, now)
+            _note_released(share, recorded)
+        # Of those with a deadline, the nearest comes first, be it old or new.
+        first = [share for share in shares if _may_claim_first(share)]
+        _claim(connection, first, now)
         _insert(connection, shares, now)
-        _claim(connection, shares, now)
+        _claim(connection, [share for share in shares if share not in first], now)
         _count(connection, shares, now)
     return Committed(recorded, lanes, sum(share.rows for share in shares))
 
@@ -124,6 +129,12 @@ def _allow(share: Share, now: datetime) -> None:
         share.calls = max(0, min(share.calls, share.allowed - share.in_flight))
 
 
+def _note_released(share: Share, recorded: Recorded) -> None:
+    """Claim what this transaction has released, if its lane has a share of it."""
+    if share.operation.operation == "cancel" and share.lane in recorded.released:
+        share.claims = True
+
+
 # --- new orders -------------------------------------------------------------------
 
 
@@ -136,30 +147,45 @@ def _insert(connection: Connection, shares: Sequence[Share], now: datetime) -> N
     for share in shares:
         if not share.entries:
             continue
-        most = share.direct = _direct(share)
+        most = _direct(share)
         direct += share.entries[:most]
         queued += share.entries[most:]
         share.calls -= math.ceil(most / share.operation.batch)
-        share.claims |= any(_is_due(one, now) for one in share.entries[most:])
+        if any(_is_due(one, now) for one in share.entries[most:]):
+            share.claims, share.drained = True, False
         leases[share.lane] = lease_of(share.operation.policy)
     held = insert_claimed(connection, [one.new for one in direct], leases, now)
     kept = insert_new(connection, [one.new for one in queued], now)
-    register_lanes(
-        connection,
-        {s.lane for s in shares if s.entries and not s.operation.registered},
-    )
+    waiting = [one for entry in (*direct, *queued) for one in entry.dependents]
+    inserted = kept.union(held)
+    inserted |= insert_together(connection, waiting, inserted, now)
+    _register(connection, shares, {one.new.lane for one in waiting})
     for share in shares:
         ids = [one.new.id for one in share.entries]
-        share.claimed = [held[one] for one in ids if one in held]
-        share.inserted = [one for one in ids if one in held or one in kept]
+        share.claimed += (held[one] for one in ids if one in held)
+        share.inserted = inserted
+
+
+def _register(
+    connection: Connection, shares: Sequence[Share], more: Collection[Lane]
+) -> None:
+    its = {share.lane: share.operation.registered for share in shares if share.entries}
+    lanes = {*its, *more}
+    register_lanes(connection, {one for one in lanes if not its.get(one)})
 
 
 def _direct(share: Share) -> int:
     """How many of its entries, from the first one on, can be sent at once."""
-    plain = all(may_insert_claimed(one.new) for one in share.entries)
-    if share.claims or share.operation.limited or not plain:
+    others_are_due = share.claims and not share.drained
+    if others_are_due or share.operation.limited or not _may_claim_first(share):
         return 0
-    return min(len(share.entries), share.calls * share.operation.batch)
+    room = share.calls * share.operation.batch - len(share.claimed)
+    return min(len(share.entries), room)
+
+
+def _may_claim_first(share: Share) -> bool:
+    """Whether none of its entries may be more urgent than what the ledger holds."""
+    return all(may_insert_claimed(one.new) for one in share.entries)
 
 
 def _is_due(entry: Entry, now: datetime) -> bool:
@@ -182,7 +208,10 @@ def _claim(connection: Connection, shares: Sequence[Share], now: datetime) -> No
         return
     found = claim_many(connection, wanted, now)
     for share, claimed in zip(claiming, found, strict=True):
-        share.claimed = share.claimed + claimed
+        share.claimed += claimed
+        # Orders with a batch cap are claimed one call at a time: more may be due.
+        capped = any(one.progress.batch_cap for one in claimed)
+        share.drained = len(claimed) < share.asked and not capped
 
 
 def _count(connection: Connection, shares: Sequence[Share], now: datetime) -> None:

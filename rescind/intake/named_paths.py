@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from providers.registry import BY_NAME
 from rescind.intake.references import EarlierEntry, Reference
@@ -13,14 +12,12 @@ Path = tuple[str, str, str]
 """Provider, account and key."""
 
 
-def marked(new: list[NewCancellation]) -> list[NewCancellation]:
-    """``new``, in which those say so for which others of them wait: then their rows
-    need not be written again."""
-    some = [one for one in new if one.after]
-    named = {path for one in some for ref in one.after for path in paths_of(one, ref)}
-    if not named:
-        return new
-    return [replace(one, followed=True) if one.path in named else one for one in new]
+def mark_followed(new: Sequence[NewCancellation]) -> None:
+    """Note in those of ``new`` for which others of them wait that they do: then their
+    rows need not be written again."""
+    named = {path for one in new for ref in one.after for path in paths_of(one, ref)}
+    for one in new if named else ():
+        one.followed = one.path in named
 
 
 def paths_of(one: NewCancellation, ref: Reference) -> Sequence[Path]:

@@ -84,7 +84,8 @@ def _without_refused(
         return list(taken)
     plain = [p for p in zip(new, taken, strict=True) if not p[0].depends]
     good = [one for one, its in plain if its.receipt is Receipt.ACCEPTED]
-    without = {one.path for one, its in plain if its.receipt is Receipt.REFUSED}
+    lost = [one for one, its in plain if its.receipt is Receipt.REFUSED]
+    without = {(one.path, one.order) for one in lost}
     with reading(engine) as connection:
         wrong = refusals(connection, some, good, without)
     return [

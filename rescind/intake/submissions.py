@@ -18,12 +18,14 @@ from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
 from rescind.intake.entry_records import as_new, expired, invalid, is_refused
 from rescind.intake.entry_results import settled
-from rescind.intake.named_paths import marked
+from rescind.intake.named_paths import mark_followed
+from rescind.intake.new_dependents import new_dependents
 from rescind.intake.receipts import Receipt, Taken, refused
 from rescind.intake.references import resolved
 from rescind.intake.repeated_dependencies import RepeatedDependencies
 from rescind.intake.spellings import under_former_keys
 from rescind.intake.waiting_entries import insert_dependents
+from rescind.ledger.changes.dependencies import Dependents
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -40,9 +42,10 @@ MOST = 1000
 """The most entries in one message."""
 
 
-Insert = Callable[[Sequence[NewCancellation]], frozenset[str]]
+Insert = Callable[[Sequence[NewCancellation], Dependents], frozenset[str]]
 """Inserts new cancellations, no two with the same key, and returns the ids of those
-whose keys were new. In a worker, this is ``Engine.submit``."""
+whose keys were new. It may insert dependents of these, too (see ``new_dependents``),
+and returns their ids as well. In a worker, this is ``Engine.submit``."""
 
 
 def take_in(
@@ -80,8 +83,9 @@ def take_in(
         new = [one if is_refused(one) else expired(one, late, now) for one in new]
     if trace is not None:
         new = _traced(new, [trace] * len(new) if isinstance(trace, str) else trace)
-    new = marked(under_former_keys(engine, new))
-    inserted = frozenset[str]() if insert is None else insert(_good(new))
+    new = under_former_keys(engine, new)
+    mark_followed(new)
+    inserted = frozenset[str]() if insert is None else _inserted(new, insert)
     rest = [one for one in new if one.id not in inserted and one.kept]
     kept = iter(_keep(engine, seal, rest, now, callbacks, listed))
     return [
@@ -90,6 +94,11 @@ def take_in(
         else refused(one.refusal, "")
         for one in new
     ]
+
+
+def _inserted(new: Sequence[NewCancellation], insert: Insert) -> frozenset[str]:
+    good = _good(new)
+    return insert(good, new_dependents(new, good))
 
 
 def _good(new: Sequence[NewCancellation]) -> list[NewCancellation]:
@@ -160,7 +169,7 @@ def _dependents(
     """Insert those that wait for others; the result of each, by its id."""
     some = [one for one in new if one.depends]
     without = {
-        one.path
+        (one.path, one.order)
         for one in new
         if not one.depends and taken[one.id].receipt is Receipt.REFUSED
     }

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from providers.registry import BY_NAME
 from rescind.intake.named_paths import Path, paths_of
 from rescind.intake.references import EarlierEntry, Reference
+from rescind.ledger.changes.dependencies import Waiting
 from rescind.ledger.changes.insertion import standing, standing_ids
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.retries import REFUSED_KEY
@@ -19,7 +20,6 @@ from rescind.ledger.changes.waiting_insertion import (
     DEEPEST,
     MOST_SUCCESSORS,
     Known,
-    Waiting,
     insert_waiting,
     lock,
     look_at,
@@ -46,13 +46,14 @@ class Dependents:
 def insert_dependents(
     connection: Connection,
     new: Sequence[NewCancellation],
-    refused: Collection[Path],
+    refused: Collection[tuple[Path, str]],
     now: datetime,
     fresh: Collection[NewCancellation] = (),
 ) -> Dependents:
     """Insert entries that have ``after``, in their order.
 
-    ``refused`` are the keys that other entries of the submission could not have.
+    ``refused`` are the keys that other entries of the submission could not have, each
+    with the order of that entry.
     ``fresh`` are those that this transaction has just inserted. One that existed
     already is not changed, whatever it waits for now.
     """
@@ -74,7 +75,7 @@ def refusals(
     connection: Connection,
     new: Sequence[NewCancellation],
     inserted: Collection[NewCancellation],
-    refused: Collection[Path],
+    refused: Collection[tuple[Path, str]],
 ) -> dict[str, InvalidRequestError]:
     """Why ``insert_dependents`` would refuse some of the entries now, by id, if the
     entries ``inserted`` were in the ledger."""
@@ -112,7 +113,7 @@ class _Found:
         self,
         connection: Connection,
         new: Sequence[NewCancellation],
-        refused: Collection[Path],
+        refused: Collection[tuple[Path, str]],
         fresh: Collection[NewCancellation],
         look: Look,
     ) -> None:
@@ -227,7 +228,7 @@ class _Found:
 
     def _is_meant(self, ref: EarlierEntry, path: Path, order: str) -> bool:
         """Whether the entry of ``ref`` is the one with this key, and no other one."""
-        return order == ref.order and path not in self._refused
+        return order == ref.order and (path, order) not in self._refused
 
 
 def _unknown(ref: Reference, place: int) -> InvalidRequestError:

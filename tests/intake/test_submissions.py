@@ -20,6 +20,7 @@ from rescind.config.callbacks import Callbacks
 from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.receipts import Receipt, Taken, lanes_to_notify
 from rescind.intake.submissions import take_in
+from rescind.ledger.changes.dependencies import NO_DEPENDENTS, Dependents
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
@@ -316,7 +317,9 @@ class Inserting:
         self.given: list[list[str]] = []
         self._engine, self._now = engine, now
 
-    def __call__(self, new: Sequence[NewCancellation]) -> frozenset[str]:
+    def __call__(
+        self, new: Sequence[NewCancellation], _: Dependents = NO_DEPENDENTS
+    ) -> frozenset[str]:
         self.given.append([one.order for one in new])
         with writing(self._engine) as connection:
             return insert_new(connection, new, self._now)
@@ -391,7 +394,7 @@ def test_an_insert_whose_answer_was_lost_is_found_by_its_id(
 ) -> None:
     insert = Inserting(engine, now)
 
-    def lost(new: Sequence[NewCancellation]) -> frozenset[str]:
+    def lost(new: Sequence[NewCancellation], _: Dependents) -> frozenset[str]:
         insert(new)
         return frozenset()
 

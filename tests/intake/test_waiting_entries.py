@@ -228,6 +228,23 @@ def test_an_entry_waits_for_the_first_of_two_with_one_key_and_not_for_the_second
     assert before(engine, again[-1]) == {again[1].id: "cancelled"}
 
 
+def test_an_entry_may_wait_for_one_whose_key_a_later_entry_could_not_have(
+    engine: Engine,
+) -> None:
+    message = [
+        entry(1, key="k", ref="a"),
+        entry(2, key="k"),
+        entry(3, after="a"),
+    ]
+    shown = preview(engine, ACCOUNTS, SEAL, message, NOW)
+    first, second, one = take(engine, *message)
+    assert [each.receipt for each in shown] == [
+        each.receipt for each in (first, second, one)
+    ]
+    assert second.receipt is Receipt.REFUSED
+    assert before(engine, one) == {first.id: "cancelled"}
+
+
 def test_nothing_waits_for_a_refused_entry_by_the_key_that_it_is_kept_under(
     engine: Engine,
 ) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+from rescind.ledger.changes.dependencies import Waiting
 from rescind.ledger.changes.new_cancellation import waiting
 from rescind.ledger.changes.recording import LaneChanges, Recorded, record_many
 from rescind.ledger.changes.retries import retry
-from rescind.ledger.changes.waiting_insertion import Waiting, insert_waiting, lock
+from rescind.ledger.changes.waiting_insertion import insert_waiting, lock
 from rescind.ledger.conditions import DEFAULT
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State

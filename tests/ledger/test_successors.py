@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rescind.ledger.changes.deletion import count_ended, delete_ended
+from rescind.ledger.changes.dependencies import Waiting
 from rescind.ledger.changes.new_cancellation import waiting
 from rescind.ledger.changes.plan_decisions import release, skip
 from rescind.ledger.changes.recording import Recorded
@@ -18,7 +19,6 @@ from rescind.ledger.changes.sweeps import move
 from rescind.ledger.changes.waiting_insertion import (
     DEEPEST,
     MOST_SUCCESSORS,
-    Waiting,
     insert_waiting,
     lock,
 )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Text, and_, select, true
@@ -30,7 +29,6 @@ C = CANCELLATION.c
 
 _COLUMNS: Columns = {**OWN, **PROGRESS, "version": BigInteger}
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 _PATH: Columns = {"provider": Text, "account": Text, "key": Text}
 
 
@@ -38,12 +36,8 @@ def insert_new(
     connection: Connection,
     new: Sequence[NewCancellation],
     now: datetime,
-    more: Mapping[str, Mapping[str, Any]] = NOTHING,
 ) -> frozenset[str]:
-    """Insert those whose ``(provider, account, key)`` is new; returns their ids.
-
-    ``more`` are columns of some of them, by id, that ``own_row`` does not know.
-    """
+    """Insert those whose ``(provider, account, key)`` is new; returns their ids."""
     if not new:
         return frozenset()
     new = with_doubts(connection, new, now)
@@ -52,8 +46,6 @@ def insert_new(
     ordered = sorted(new, key=lambda one: one.path)
     at = in_ms(now)
     each = [_row(one, at, known) for one in ordered]
-    for row in each if more else ():
-        row.update(more.get(row["id"], NOTHING))
     rows = Rows(each, _COLUMNS)
     statement = _insert(dialect, rows.differing)
     inserted = connection.execute(statement, rows.parameters(dialect))

@@ -12,26 +12,19 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Insert,
-    Row,
-    Select,
-    Text,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy import update as updating
 
 from rescind.ledger.changes import successors
+from rescind.ledger.changes.dependencies import (
+    Waiting,
+    mark_waiting,
+    write_dependencies,
+)
 from rescind.ledger.changes.insertion import insert_new, standing_ids
-from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.recording import Recorded, follow_on
 from rescind.ledger.reading.predecessors import among, ids_given
 from rescind.ledger.storage.dependency_table import DEPENDENCY
-from rescind.ledger.storage.row_sets import Columns, Rows, incoming
 from rescind.ledger.storage.tables import CANCELLATION
 
 C, D = CANCELLATION.c, DEPENDENCY.c
@@ -44,28 +37,6 @@ _KNOWN = (
     *(C.id, C.provider, C.account, C.order_id, C.key, C.group_name),
     *(C.state, C.updated_at, C.followed),
 )
-_EDGE: Columns = {
-    "successor_id": Text,
-    "predecessor_id": Text,
-    "condition": Text,
-    "depth": BigInteger,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A new cancellation and the ids of its predecessors.
-
-    ``new.progress`` is ``new_cancellation.waiting``. The predecessors are in the ledger
-    and locked, or come before it in the same insertion.
-    """
-
-    new: NewCancellation
-    predecessors: Sequence[str]
-    condition: str
-    depth: int
-    judged: bool = True
-    """Whether a predecessor may have ended already, so that it has to be judged."""
 
 
 def insert_waiting(
@@ -77,18 +48,15 @@ def insert_waiting(
     """Insert those whose ``(provider, account, key)`` is new; returns their ids, and
     what followed from predecessors that have ended. ``followed`` are predecessors whose
     rows say already that others may wait for them."""
-    before = {each for one in waiting for each in one.predecessors}
-    own = {one.new.id: _own(one, before) for one in waiting}
-    inserted = insert_new(connection, [one.new for one in waiting], now, own)
+    mark_waiting(waiting)
+    inserted = insert_new(connection, [one.new for one in waiting], now)
     kept = [one for one in waiting if one.new.id in inserted]
     if not kept:
         return inserted, Recorded()
     if len(kept) < len(waiting):
         kept = _by_standing_ids(connection, waiting, kept, inserted)
         followed = ()
-    edges = Rows([row for one in kept for row in _edges(one)], _EDGE)
-    dialect = connection.dialect.name
-    connection.execute(_insert(dialect, edges.differing), edges.parameters(dialect))
+    write_dependencies(connection, kept)
     before = {each for one in kept for each in one.predecessors}
     _mark(connection, before - inserted - {*followed})
     judged = [one.new.id for one in kept if one.judged]
@@ -96,11 +64,6 @@ def insert_waiting(
         return inserted, Recorded()
     begun = successors.begin(connection, judged, now)
     return inserted, follow_on(connection, begun, now)
-
-
-def _own(one: Waiting, before: Collection[str]) -> dict[str, Any]:
-    number = len(set(one.predecessors))
-    return {"waits_for": number, "followed": 1 if one.new.id in before else None}
 
 
 def _by_standing_ids(
@@ -123,26 +86,8 @@ def _by_standing_ids(
 
 
 def _renamed(one: Waiting, known: Mapping[str, str]) -> Waiting:
-    ids = [known.get(each, each) for each in one.predecessors]
+    ids = list(dict.fromkeys(known.get(each, each) for each in one.predecessors))
     return replace(one, predecessors=ids, judged=True)
-
-
-def _edges(one: Waiting) -> list[dict[str, Any]]:
-    return [
-        {
-            "successor_id": one.new.id,
-            "predecessor_id": before,
-            "condition": one.condition,
-            "depth": one.depth,
-        }
-        for before in dict.fromkeys(one.predecessors)
-    ]
-
-
-@cache
-def _insert(dialect: str, differing: tuple[str, ...]) -> Insert:
-    rows = incoming(dialect, _EDGE, differing)
-    return insert(DEPENDENCY).from_select(list(_EDGE), select(rows))
 
 
 def _mark(connection: Connection, before: Collection[str]) -> None:
