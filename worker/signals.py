@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ from celery.concurrency.thread import TaskPool
 from celery.signals import (
     setup_logging,
     worker_init,
+    worker_ready,
     worker_shutdown,
     worker_shutting_down,
 )
@@ -88,6 +90,14 @@ def _need_threads(named: type[Any] | str) -> None:
             f"rescind: a worker is one process with threads, so the pool {kind} cannot"
             " be used: leave out --pool, and start several workers to use more cores"
         )
+
+
+@worker_ready.connect
+def _ready(**_rest: Any) -> None:
+    # Modules and what they hold live as long as the process. Each full collection would
+    # visit all of it, which takes about a fifth of the processor time of bulk work.
+    gc.collect()
+    gc.freeze()
 
 
 @worker_shutting_down.connect
