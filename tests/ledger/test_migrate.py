@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlmodel import SQLModel
 
+from rescind.ledger.changes.lane_states import LaneState, read_lane, write_lane
 from rescind.ledger.reading.queries import find
 from rescind.ledger.states import State
 from rescind.ledger.storage import transactions
@@ -38,7 +39,7 @@ from rescind.ledger.storage.transactions import (
 from rescind.ledger.storage.unreachable import LedgerVersionError
 from rescind.provider.outcomes import Reason
 from tests.conftest import free_port
-from tests.ledger.build import add, hold, row, steps
+from tests.ledger.build import LANE, NOW, add, hold, row, steps
 
 
 def finish(engine: Engine) -> None:
@@ -116,6 +117,17 @@ def test_rows_of_an_older_version_survive_the_upgrade(
     assert steps(empty, one) == history
     [held] = hold(empty)
     assert held.id == one
+
+
+def test_a_restore_that_an_older_version_has_noted_concerns_new_lanes(
+    engine: Engine,
+) -> None:
+    with writing(engine) as connection:
+        write_lane(connection, LANE, LaneState(restored_at=NOW))
+        command.downgrade(_config(connection), "0030")
+    finish(engine)
+    with reading(engine) as connection:
+        assert read_lane(connection, ("ithink", "new")).restored_at == NOW
 
 
 def test_an_older_version_can_read_what_was_withdrawn(engine: Engine) -> None:
