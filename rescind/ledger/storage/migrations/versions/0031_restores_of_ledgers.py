@@ -26,4 +26,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """The older version looks for the time in the row of each lane alone."""
+    op.execute(
+        "UPDATE lane SET restored_at = (SELECT max(restored_at) FROM ledger_restore)"
+        " WHERE restored_at IS NULL"
+    )
     op.drop_table("ledger_restore")
