@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection, update
+
 from chaos import mutations as chaos
 from chaos.patching import put
 from providers.registry import BY_NAME
@@ -17,6 +19,9 @@ from rescind.engine import restore_guard
 from rescind.engine.ledger_clock import LedgerClock
 from rescind.ledger.changes import plan_completion, recording, withdrawals
 from rescind.ledger.states import UNSENT
+from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.tables import LANE
+from rescind.operations import reconciliation
 from rescind.provider.session import Bounds, CallAdapter
 from simulate import ledger_restore, message_queue
 from simulate.simulated_accounts import accounts
@@ -89,6 +94,15 @@ def send_resubmitted() -> None:
     put(restore_guard, "must_be_read", lambda *_: False)
 
 
+def forget_new_lanes() -> None:
+    """A restore concerns only the lanes that the restored ledger has."""
+
+    def note_restore(connection: Connection, now: datetime) -> None:
+        connection.execute(update(LANE).values(restored_at=in_ms(now)))
+
+    put(reconciliation, "note_restore", note_restore)
+
+
 def _change(name: str, **values: timedelta) -> None:
     lanes = accounts().lanes
     for lane, config in list(lanes.items()):
@@ -116,6 +130,7 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "forget-plans": forget_plans,
     "unreconciled": unreconciled,
     "send-resubmitted": send_resubmitted,
+    "forget-new-lanes": forget_new_lanes,
 }
 
 KNOWN: Mapping[str, int] = {
@@ -140,6 +155,7 @@ KNOWN: Mapping[str, int] = {
     "forget-plans": 1,
     "unreconciled": 4,
     "send-resubmitted": 4,
+    "forget-new-lanes": 4,
 }
 """For each mutation, a seed whose world notices it: ``make simulate-proof`` finds
 others."""

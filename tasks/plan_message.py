@@ -46,8 +46,8 @@ def take_plan(
     known = (here.engine, here.accounts, here.seal)
     taken = submit_plan(*known, templates, wish, now, sender=sender)
     if taken.receipt is Receipt.REFUSED:
-        callbacks = here.callbacks
-        ids = keep_refused(here.engine, templates, wish, taken, now, callbacks, by=by)
+        kept = (here.engine, here.seal, templates, wish, taken, now, here.callbacks)
+        ids = keep_refused(*kept, by=by)
         why = [one.wrong for one in taken.faults]
         log.warning("a plan was refused", cancellations=ids[:MOST_NAMED], why=why[:10])
     own.engine.notify((lane, "cancel") for lane in lanes_to_notify(taken.taken))

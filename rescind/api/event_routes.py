@@ -56,7 +56,8 @@ class EventIntake:
         if not self._limiter.hit(RATE, *lane):
             raise _too_many()
         return await to_thread.run_sync(
-            lambda: take_in_event(context.ledger(), lane, came), limiter=self._threads
+            lambda: take_in_event(context.ledger(), context.seal, lane, came),
+            limiter=self._threads,
         )
 
     def refused(self, lane: Lane) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -37,7 +36,7 @@ def as_new(
         checked = check(entry, accounts, now, callbacks, within)
     except InvalidRequestError as error:
         wanted = callbacks.of_what_is_refused(entry)
-        return invalid(entry, error, now, wanted, within, by=by)
+        return invalid(entry, error, seal, now, wanted, within, by=by)
     return _valid(checked, seal, now, within, by)
 
 
@@ -97,13 +96,18 @@ def expired(one: NewCancellation, why: str, now: datetime) -> NewCancellation:
 def invalid(
     entry: object,
     error: InvalidRequestError,
+    seal: Seal,
     now: datetime,
     callback: Wanted,
     within: Limits = EVERYTHING,
     *,
     by: str,
 ) -> NewCancellation:
-    """The ``rejected`` row of an entry that was refused because of ``error``."""
+    """The ``rejected`` row of an entry that was refused because of ``error``.
+
+    The same wrong entry gets the same key, and so one row. After a change of the seal
+    key it gets a second row, since nothing is ever sent for either.
+    """
     wrong = str(error)
     shown = entry if isinstance(entry, dict) else {}
     group = _shown(shown.get("group"), "") or None
@@ -112,7 +116,7 @@ def invalid(
         provider=_shown(shown.get("provider"), "unknown"),
         account=_shown(shown.get("account"), "default"),
         order=_shown(shown.get("order"), ""),
-        key=f"{REFUSED_KEY}{_digest(entry, within.stored_key(wrong))[:32]}",
+        key=f"{REFUSED_KEY}{_digest(entry, within.stored_key(wrong), seal)[:32]}",
         group=group,
         progress=Progress(
             State.REJECTED,
@@ -131,15 +135,19 @@ def invalid(
     )
 
 
-def _digest(entry: object, wrong: str) -> str:
-    """A digest that is the same for the same wrong entry, of any content."""
+def _digest(entry: object, wrong: str, seal: Seal) -> str:
+    """A digest that is the same for the same wrong entry, of any content.
+
+    Only the seal's key can compute it: nobody knows which part of a wrong entry is
+    personal data.
+    """
     try:
         text = json.dumps([entry, wrong], sort_keys=True, default=repr)
     except (TypeError, ValueError, RecursionError):
         # JSON cannot express it (too deep, a number too long): use the outer fields.
         shown = entry if isinstance(entry, dict) else {}
         text = json.dumps([_shown(shown.get(name), "") for name in FIELDS] + [wrong])
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return seal.digest(text.encode("utf-8", "replace"))
 
 
 def _shown(value: object, otherwise: str) -> str:

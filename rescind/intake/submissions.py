@@ -128,7 +128,7 @@ def _keep(
         return []
     with writing(engine, queue="intake") as connection:
         taken, inserted = insert_entries(connection, new, seal, now)
-        wrong = {o.id: _refused_row(o, taken[o.id], now, callbacks) for o in new}
+        wrong = {o.id: _refused_row(o, taken[o.id], seal, now, callbacks) for o in new}
         kept = [one for one in wrong.values() if one is not None]
         more, there = insert_or_find(connection, kept, now)
         if listed is not None:
@@ -212,7 +212,11 @@ def _id(one: NewCancellation, standing: Mapping[Path, Row[Any]]) -> str:
 
 
 def _refused_row(
-    one: NewCancellation, taken: Taken, now: datetime, callbacks: Callbacks
+    one: NewCancellation,
+    taken: Taken,
+    seal: Seal,
+    now: datetime,
+    callbacks: Callbacks,
 ) -> NewCancellation | None:
     """The ``rejected`` row of an entry that is refused for what the ledger holds."""
     if taken.receipt is not Receipt.REFUSED or is_refused(one):
@@ -230,4 +234,4 @@ def _refused_row(
     asked = wanted if callbacks.of_refused else NONE_WANTED
     code, param = taken.code or RefusalCode.INVALID_VALUE, taken.param or ""
     error = InvalidRequestError(taken.wrong or "", code, param)
-    return invalid(entry, error, now, asked, by=one.by)
+    return invalid(entry, error, seal, now, asked, by=one.by)

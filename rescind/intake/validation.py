@@ -159,7 +159,9 @@ def _of_provider(
     order = provider.canonical_order(written)
     checked = provider.check_params(object_of(entry, "params"))
     params = provider.canonical_params(checked)
-    keys = provider.default_key(order, params), provider.default_key(written, checked)
+    # A key is stored as it is, so no personal data may get into it.
+    known, former = _open_params(provider, params), _open_params(provider, checked)
+    keys = provider.default_key(order, known), provider.default_key(written, former)
     return order, params, keys
 
 

@@ -1,4 +1,4 @@
-"""Seals personal data and tokens: only the key can open them.
+"""Seals personal data and tokens: only the key can open them, or compute a digest.
 
 ``RESCIND_SEAL_KEY`` holds one key or several, separated by commas. The first one seals;
 each of them opens. To rotate, put the new key in front.
@@ -6,10 +6,13 @@ each of them opens. To rotate, put the new key in front.
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+PURPOSE = b"rescind digest"
 
 
 class SealError(RuntimeError):
@@ -29,6 +32,8 @@ class Seal:
             )
         try:
             self._fernet = MultiFernet([Fernet(key) for key in listed])
+            # Derived, so that no digest tells of the key that encrypts.
+            self._digest_key = hmac.digest(listed[0].encode(), PURPOSE, "sha256")
         except ValueError:
             raise SealError(
                 "RESCIND_SEAL_KEY is not a key: each must be 32 bytes in URL-safe"
@@ -47,6 +52,15 @@ class Seal:
                 "RESCIND_SEAL_KEY is not the key that sealed this: put the former key"
                 " behind the present one, separated by a comma"
             ) from None
+
+    def digest(self, content: bytes) -> str:
+        """A digest of content that may be personal data, made with the first key.
+
+        A phone number or an IBAN could be guessed from a digest without a key: a
+        computer tries all of them within hours. With another first key, the digest of
+        the same content is another one.
+        """
+        return hmac.digest(self._digest_key, content, "sha256").hex()
 
     def renew(self, sealed: str) -> str:
         """The same value, sealed with the first key."""

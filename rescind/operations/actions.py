@@ -21,6 +21,7 @@ from rescind.ledger.changes.lane_states import (
     all_lanes,
     hold_for_operator,
     read_lane,
+    read_lanes,
     write_lane,
 )
 from rescind.ledger.changes.operator_actions import Action, Subject, record_action
@@ -71,12 +72,13 @@ def lanes(
     Of each state, at most ``most`` cancellations are counted; ``None`` counts all.
     """
     with reading(engine) as connection:
-        states = all_lanes(connection)
         open_work = backlogs(connection, now, most)
+        known = sorted({*accounts.lanes, *all_lanes(connection), *open_work})
+        states = read_lanes(connection, known)
         stalled = stalled_lanes(connection)
     return [
         _view(accounts, lane, states.get(lane), open_work.get(lane), stalled.get(lane))
-        for lane in sorted({*accounts.lanes, *states, *open_work})
+        for lane in known
         if within.allows_lane(*lane)
     ]
 

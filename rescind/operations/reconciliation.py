@@ -98,7 +98,7 @@ def reconcile(
     """
     done = Reconciliation(now)
     with writing(engine) as connection:
-        note_restore(connection, sorted(accounts.lanes), done.at)
+        note_restore(connection, done.at)
         record_action(connection, by, Action.RECONCILE, Subject(), done.at)
         lanes = sorted({*all_lanes(connection), *busy_lanes(connection)})
     log_action(by, Action.RECONCILE, Subject())

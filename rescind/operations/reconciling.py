@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.changes.candidates import readable
-from rescind.ledger.changes.lane_states import register_lanes
 from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.progress import Change
 from rescind.ledger.reading.predecessors import among, ids_given
@@ -32,7 +31,9 @@ from rescind.ledger.restored import GAP, RESTORED, doubted
 from rescind.ledger.states import OPEN, State
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.restore_table import RESTORE
 from rescind.ledger.storage.tables import CANCELLATION, LANE, LISTED, LOOKED_AT
+from rescind.ledger.storage.upsert import insert_into
 from rescind.provider.policy import Policy
 
 C = CANCELLATION.c
@@ -45,10 +46,12 @@ AT_ONCE = 500
 """Rows in a transaction."""
 
 
-def note_restore(connection: Connection, lanes: Sequence[Lane], now: datetime) -> None:
-    """Note in ``lanes``, and in each lane of the ledger, that it was restored."""
-    register_lanes(connection, lanes)
-    connection.execute(update(LANE).values(restored_at=in_ms(now)))
+def note_restore(connection: Connection, now: datetime) -> None:
+    """Note that the ledger was restored: for each lane that it has or will have."""
+    at = {"restored_at": in_ms(now)}
+    new = insert_into(connection, RESTORE).values(at)
+    connection.execute(new.on_conflict_do_nothing())
+    connection.execute(update(LANE).values(at))
 
 
 def mark(

@@ -16,6 +16,7 @@ from rescind.config.callbacks import Callbacks
 from rescind.intake.entry_records import invalid
 from rescind.ledger.changes.insertion import insert_or_find
 from rescind.ledger.changes.new_cancellation import NewCancellation
+from rescind.ledger.seal import Seal
 from rescind.ledger.storage.transactions import writing
 from rescind.plans.placeholders import NotTextError, filled, names_in
 from rescind.plans.plan_faults import PlanFault
@@ -28,6 +29,7 @@ from rescind.provider.text import as_object
 
 def keep_refused(
     engine: Engine,
+    seal: Seal,
     templates: Templates,
     wish: PlanWish,
     refused: PlanTaken,
@@ -42,7 +44,7 @@ def keep_refused(
     """
     template = templates.plans.get(refused.plan)
     rows = [
-        _row(one, template, wish, refused.plan, now, callbacks, by)
+        _row(one, template, wish, refused.plan, seal, now, callbacks, by)
         for one in refused.faults
     ]
     with writing(engine, queue="intake") as connection:
@@ -55,6 +57,7 @@ def _row(
     template: Template | None,
     wish: PlanWish,
     plan: str,
+    seal: Seal,
     now: datetime,
     callbacks: Callbacks,
     by: str,
@@ -67,7 +70,7 @@ def _row(
     )
     url = wish.callback_url or (template and template.callback_url)
     wanted = callbacks.of_what_is_refused({"callback_url": url})
-    return invalid(entry, error, now, wanted, by=by)
+    return invalid(entry, error, seal, now, wanted, by=by)
 
 
 def _shown(

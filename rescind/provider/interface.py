@@ -148,7 +148,8 @@ class Provider(ABC, Generic[A]):
         }
 
     def default_key(self, order: str, params: Mapping[str, Any]) -> str:
-        """The idempotency key, if the producer gives none."""
+        """The idempotency key, if the producer gives none. Sealed params are not in
+        ``params``."""
         del params
         return order
 

@@ -4,7 +4,7 @@ and what is said of each order is true."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
+from rescind.config.accounts import Accounts
 from rescind.engine.call_results import CallResult
-from rescind.ledger.changes.lane_states import LaneState
+from rescind.ledger.changes import stalled_lanes
+from rescind.ledger.changes.lane_states import (
+    LaneState,
+    read_lane,
+    register_lanes,
+    write_lane,
+)
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.decision_events import Event
@@ -25,11 +32,13 @@ from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations import reconciling
+from rescind.operations.actions import hold, lanes, resume
+from rescind.operations.actions import lane as one_lane
 from rescind.operations.reconciliation import preview, reconcile
 from rescind.provider.outcomes import Finding, Outcome, Reason
 from tests.engine.parts import UnderWay
 from tests.engine.results import CANCELLED, REFUSED
-from tests.engine.world import World, lane
+from tests.engine.world import World, config, lane
 from tests.ledger.build import BY, NOW, policy, progress, steps, take_in
 from tests.ledger.copies import Copy, copy_of, put_back
 from tests.ledger.planned import after
@@ -362,3 +371,72 @@ def test_a_lane_goes_on_without_a_lock_after_a_restore() -> None:
     """A lane in order is not locked by every result, also for the day after."""
     assert LaneState(restored_at=NOW).good
     assert not LaneState(restored_at=NOW, failures=1).good
+
+
+# --- lanes that the restored ledger does not have -------------------------------------
+
+
+def _registered(world: World) -> None:
+    with writing(world.ledger) as connection:
+        register_lanes(connection, [lane()])
+
+
+def _held_and_resumed(world: World) -> None:
+    known = (world.ledger, world.accounts, lane(), world.clock.now())
+    hold(*known, by=BY)
+    resume(*known, by=BY)
+
+
+def _failed_once(world: World) -> None:
+    with writing(world.ledger) as connection:
+        was = read_lane(connection, lane(), for_update=True)
+        write_lane(connection, lane(), replace(was, failures=1))
+
+
+def _stalled(world: World) -> None:
+    with writing(world.ledger) as connection:
+        stalled_lanes.mark(connection, {lane(): world.clock.now()})
+
+
+ROWS: dict[str, Callable[[World], object]] = {
+    "no row": lambda _: None,
+    "a new row": _registered,
+    "a row of an operator": _held_and_resumed,
+    "a row of a failure": _failed_once,
+    "a row of the stall watchdog": _stalled,
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("deadline", [False, True])
+@pytest.mark.parametrize("by_engine", [False, True])
+def test_an_account_that_nobody_knew_at_the_restore_is_read_first(
+    first: World, row: str, deadline: bool, by_engine: bool
+) -> None:
+    shop, now = Shop(), first.clock.now()
+    shop.cancelled.add("sent before")
+    reconcile(first.ledger, Accounts({}), now, None, lambda _n: None, by=BY)
+    ROWS[row](first)
+    before = now + timedelta(hours=1) if deadline else None
+    new = [first.new(one, cancel_before=before) for one in ("sent before", "new")]
+    if by_engine:
+        first.submit(*new)
+    else:
+        take_in(first.ledger, new)
+    work(first, shop)
+    assert set(ends(first).values()) == {("cancelled", "confirmed")}
+    assert shop.sent == {"new": 1}
+
+
+def test_every_lane_is_said_to_read_first(first: World) -> None:
+    reconciled(first)
+    second = lane(1)
+    accounts = Accounts({lane(): config(RULES), second: config(RULES)})
+    now = first.clock.now()
+    with writing(first.ledger) as connection:
+        register_lanes(connection, [second])
+    views = [
+        *lanes(first.ledger, accounts, now),
+        one_lane(first.ledger, accounts, lane(), now),
+    ]
+    assert {one.reads_first_until(now) for one in views} == {now + READ_FIRST_FOR}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -86,6 +87,18 @@ def test_personal_params_are_kept_apart() -> None:
     assert found.personal == {"ibans": {"1": "TR33"}}
     assert "ibans" not in found.params
     assert "TR33" not in repr(found)
+
+
+def test_no_default_key_can_hold_personal_params(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def everything(_: Any, order: str, params: Mapping[str, Any]) -> str:
+        return f"{order}:{sorted(params)}"
+
+    monkeypatch.setattr(type(BY_NAME["akinon"]), "default_key", everything)
+    params = {"is_all": True, "reasons": {"1": 2}, "ibans": {"1": "TR33"}}
+    found = check({"provider": "akinon", "order": "7", "params": params}, ACCOUNTS, NOW)
+    assert (found.key, found.former_key) == ("7:['is_all', 'reasons']",) * 2
 
 
 def test_a_partial_cancel_has_a_key_of_its_own() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
 
@@ -27,9 +28,11 @@ from rescind.ledger.changes.lane_states import (
     write_lanes,
 )
 from rescind.ledger.reading.counter_totals import totals
+from rescind.ledger.storage.restore_table import RESTORE
 from rescind.ledger.storage.side_tables import TALLY
 from rescind.ledger.storage.tables import LANE as LANES
 from rescind.ledger.storage.transactions import reading, writing
+from rescind.operations.reconciling import note_restore
 from rescind.provider.policy import seconds
 from tests.ledger.build import BY, HOUR, LANE, NOW, SECOND, policy
 from tests.ledger.filled import ON_ONE_LEDGER
@@ -169,7 +172,7 @@ states = st.builds(
 
 def empty(engine: Engine) -> None:
     with writing(engine) as connection:
-        for table in (LANES, TALLY):
+        for table in (LANES, TALLY, RESTORE):
             connection.execute(delete(table))
 
 
@@ -204,6 +207,33 @@ def test_lanes_written_together_equal_lanes_written_one_by_one(
             assert read_lanes(connection, NAMES, for_update=locked) == troubled
 
 
+@given(
+    known=st.dictionaries(st.sampled_from(NAMES), states),
+    later=st.dictionaries(st.sampled_from(NAMES), states),
+    registered=st.sets(st.sampled_from(NAMES)),
+)
+@ON_ONE_LEDGER
+def test_a_restore_concerns_every_lane_also_one_that_is_newer(
+    engine: Engine,
+    known: dict[tuple[str, str], LaneState],
+    later: dict[tuple[str, str], LaneState],
+    registered: set[tuple[str, str]],
+) -> None:
+    empty(engine)
+    with writing(engine) as connection:
+        write_lanes(connection, known)
+        note_restore(connection, NOW)
+        note_restore(connection, NOW + HOUR)
+        write_lanes(connection, later)
+        register_lanes(connection, registered)
+        states = {**dict.fromkeys(NAMES, LaneState()), **known, **later}
+        wanted = {n: replace(s, restored_at=NOW + HOUR) for n, s in states.items()}
+        for locked in (False, True):
+            assert read_lanes(connection, NAMES, for_update=locked) == wanted
+        made = {*known, *later, *registered}
+        assert all_lanes(connection) == {lane: wanted[lane] for lane in made}
+
+
 def test_only_the_lanes_that_were_asked_for_are_read(engine: Engine) -> None:
     with writing(engine) as connection:
         write_lanes(connection, {NAMES[0]: failed(4), NAMES[1]: failed(5)})
@@ -215,10 +245,10 @@ def test_many_lanes_cost_no_more_statements_than_one(engine: Engine) -> None:
     many = {("notpanel", str(n)): failed(4) for n in range(40)}
     for some in ({LANE: failed(4)}, many):
         with writing(engine) as connection, executed(connection) as seen:
+            register_lanes(connection, some)
             read_lanes(connection, some)
             read_lanes(connection, some, for_update=True)
             write_lanes(connection, some)
-            register_lanes(connection, some)
             assert len(seen) == 4
 
 

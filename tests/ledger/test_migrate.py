@@ -14,9 +14,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, select, text
 from sqlmodel import SQLModel
 
+from rescind.ledger.changes.lane_states import (
+    LaneState,
+    read_lane,
+    register_lanes,
+    write_lane,
+)
 from rescind.ledger.reading.queries import find
 from rescind.ledger.states import State
 from rescind.ledger.storage import transactions
@@ -25,9 +31,11 @@ from rescind.ledger.storage.migrate import (
     check,
     upgrade,
 )
+from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.schema_versions import known
 from rescind.ledger.storage.search_tables import FULL_TEXT
 from rescind.ledger.storage.tables import CANCELLATION
+from rescind.ledger.storage.tables import LANE as LANES
 from rescind.ledger.storage.transactions import (
     LedgerUnreachableError,
     open_ledger,
@@ -36,9 +44,10 @@ from rescind.ledger.storage.transactions import (
     writing,
 )
 from rescind.ledger.storage.unreachable import LedgerVersionError
+from rescind.operations.reconciling import note_restore
 from rescind.provider.outcomes import Reason
 from tests.conftest import free_port
-from tests.ledger.build import add, hold, row, steps
+from tests.ledger.build import LANE, NOW, add, hold, row, steps
 
 
 def finish(engine: Engine) -> None:
@@ -116,6 +125,28 @@ def test_rows_of_an_older_version_survive_the_upgrade(
     assert steps(empty, one) == history
     [held] = hold(empty)
     assert held.id == one
+
+
+def test_a_restore_that_an_older_version_has_noted_concerns_new_lanes(
+    engine: Engine,
+) -> None:
+    with writing(engine) as connection:
+        write_lane(connection, LANE, LaneState(restored_at=NOW))
+        command.downgrade(_config(connection), "0030")
+    finish(engine)
+    with reading(engine) as connection:
+        assert read_lane(connection, ("ithink", "new")).restored_at == NOW
+
+
+def test_an_older_version_finds_a_restore_in_the_row_of_each_lane(
+    engine: Engine,
+) -> None:
+    with writing(engine) as connection:
+        note_restore(connection, NOW)
+        register_lanes(connection, [LANE])
+        command.downgrade(_config(connection), "0030")
+        found = connection.execute(select(LANES.c.restored_at)).scalar_one()
+    assert found == in_ms(NOW)
 
 
 def test_an_older_version_can_read_what_was_withdrawn(engine: Engine) -> None:

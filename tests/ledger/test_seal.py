@@ -39,6 +39,16 @@ def test_a_new_value_is_sealed_with_the_first_key() -> None:
     assert Seal(NEW).open(Seal(f"{NEW},{OLD}").close(1)) == 1
 
 
+@given(st.binary(), st.binary())
+def test_two_digests_are_the_same_only_for_the_same_content_and_first_key(
+    one: bytes, other: bytes
+) -> None:
+    made = SEAL.digest(one)
+    assert made == Seal(OLD).digest(one) == Seal(f"{OLD},{NEW}").digest(one)
+    assert made != Seal(f"{NEW},{OLD}").digest(one)
+    assert (made == SEAL.digest(other)) is (one == other)
+
+
 @pytest.mark.parametrize(
     "sealed",
     [pytest.param(SEAL.close(1), id="former"), "", "nonsense", "gAAAAA==", "ş"],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from providers.notpanel import NotPanel
+from rescind.ledger.seal import Seal, new_key
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.operations.provider_events import ProvenEvent, proven, take_in_event
@@ -27,6 +28,8 @@ from rescind.provider.events import (
 from rescind.provider.testing.contract import EVENTS
 from tests.event_sender import LANE, SECRET, Sender, config, signed
 from tests.ledger.build import HOUR, NOW, add, row
+
+SEAL = Seal(new_key())
 
 
 def event(*orders: str, at: datetime = NOW, its_id: str | None = None) -> Event:
@@ -137,7 +140,7 @@ def test_a_window_has_two_ends() -> None:
 def taken(engine: Engine, one: Event) -> int:
     came = proven(LANE, config(), one)
     assert isinstance(came, ProvenEvent)
-    return take_in_event(engine, LANE, came)
+    return take_in_event(engine, SEAL, LANE, came)
 
 
 def test_an_event_asks_for_a_reading_and_a_repeated_one_does_not(
@@ -147,13 +150,13 @@ def test_an_event_asks_for_a_reading_and_a_repeated_one_does_not(
     ids = [add(engine, State.REQUESTED, order=o, due_at=due) for o in ("ord_1", "x")]
     first = replace(event("ord_1"), received_at=NOW + HOUR / 2)
     came = ProvenEvent(first, ["ord_1"])
-    assert take_in_event(engine, LANE, came) == 1
+    assert take_in_event(engine, SEAL, LANE, came) == 1
     assert [row(engine, one).due_at for one in ids] == [
         in_ms(first.received_at),
         in_ms(due),
     ]
     other = add(engine, State.REQUESTED, order="ord_1", key="k", due_at=due)
-    assert take_in_event(engine, LANE, came) == 0
+    assert take_in_event(engine, SEAL, LANE, came) == 0
     assert row(engine, other).due_at == in_ms(due)
 
 
@@ -173,7 +176,7 @@ def test_the_same_event_of_two_accounts_is_two_events(engine: Engine) -> None:
     for lane in (LANE, second):
         add(engine, State.REQUESTED, order="ord_1", lane=lane, due_at=NOW + HOUR)
         came = ProvenEvent(event("ord_1"), ["ord_1"])
-        assert take_in_event(engine, lane, came) == 1
+        assert take_in_event(engine, SEAL, lane, came) == 1
 
 
 def test_an_unknown_order_changes_nothing(engine: Engine) -> None:

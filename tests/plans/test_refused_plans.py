@@ -12,7 +12,7 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.plans.plan_submission import PlanWish
 from rescind.plans.refused_plans import keep_refused
-from tests.intake.test_submissions import ALLOWED, GOOD_URL
+from tests.intake.test_submissions import ALLOWED, GOOD_URL, SEAL
 from tests.ledger.build import BY, NOW, row
 from tests.plans.build_plans import INPUT, TEMPLATES, counts, submit
 
@@ -21,7 +21,7 @@ def keep(engine: Engine, plan: str = "web-order", **changed: Any) -> list[str]:
     given = {**INPUT, **changed}
     wish = PlanWish(plan, given, callback_url=GOOD_URL)
     refused = submit(engine, given, plan=plan)
-    known = (engine, TEMPLATES, wish, refused, NOW, ALLOWED)
+    known = (engine, SEAL, TEMPLATES, wish, refused, NOW, ALLOWED)
     return keep_refused(*known, by=BY)
 
 
@@ -61,6 +61,6 @@ def test_a_refusal_that_comes_again_is_kept_once(engine: Engine) -> None:
 def test_without_an_allowed_address_nothing_is_told(engine: Engine) -> None:
     wish = PlanWish("x", {}, callback_url=5)
     refused = submit(engine, {}, plan="x")
-    known = (engine, TEMPLATES, wish, refused, NOW, NO_CALLBACKS)
+    known = (engine, SEAL, TEMPLATES, wish, refused, NOW, NO_CALLBACKS)
     [one] = keep_refused(*known, by=BY)
     assert row(engine, one).callback_url is None

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, Text, or_, select, true
+from sqlalchemy import Connection, Row, Select, Text, func, or_, select, true
 
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
+from rescind.ledger.storage.restore_table import LAST_RESTORE
 from rescind.ledger.storage.row_sets import Columns, Rows, incoming, parameters
 from rescind.ledger.storage.tables import LANE
 from rescind.ledger.storage.upsert import inserting
@@ -25,18 +26,14 @@ L = LANE.c
 Lane = tuple[str, str]
 HELD_BY_OPERATOR = "held by an operator"
 _KEY: Columns = {"provider": Text, "account": Text}
-_COLUMNS: Columns = {
-    **_KEY,
-    "failures": BigInteger,
-    "paused_until": BigInteger,
-    "pause_reason": Text,
-    "held_at": BigInteger,
-    "held_reason": Text,
-    "probe_at": BigInteger,
-    "held_by": Text,
-    "restored_at": BigInteger,
-}
+_COLUMNS: Columns = {c.name: type(c.type) for c in LANE.c if c is not L.stalled_since}
 _TIMES = ("paused_until", "held_at", "probe_at", "restored_at")
+_STATE: Mapping[str, Any] = {
+    **{name: L[name] for name in _COLUMNS if name not in _KEY},
+    "failures": func.coalesce(L.failures, 0),
+    # A lane that is newer than the restore has no time of its own.
+    "restored_at": func.coalesce(L.restored_at, LAST_RESTORE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +139,9 @@ def register_lanes(connection: Connection, lanes: Iterable[Lane]) -> None:
 
 def all_lanes(connection: Connection) -> dict[Lane, LaneState]:
     """Every lane that ever had work, by provider and account."""
-    rows = connection.execute(select(LANE).order_by(L.provider, L.account))
-    return {(row.provider, row.account): _state(row) for row in rows}
+    chosen = select(L.provider, L.account, *_STATE.values())
+    rows = connection.execute(chosen.order_by(L.provider, L.account))
+    return {(row[0], row[1]): _state(row) for row in rows}
 
 
 def read_lanes(
@@ -161,7 +159,10 @@ def read_lanes(
     dialect = connection.dialect.name
     given = parameters(dialect, {}, tuple(_KEY), ordered)
     rows = connection.execute(_read(dialect, for_update=for_update), given)
-    found = {(row.provider, row.account): _state(row) for row in rows}
+    found = {(row[0], row[1]): _state(row) for row in rows}
+    if for_update and len(found) < len(ordered):
+        # Those that have no row cannot be locked.
+        found |= read_lanes(connection, set(ordered) - found.keys())
     return {lane: state for lane, state in found.items() if state != LaneState()}
 
 
@@ -169,12 +170,14 @@ def read_lanes(
 def _read(dialect: str, *, for_update: bool) -> Select[Any]:
     asked = incoming(dialect, _KEY, tuple(_KEY))
     same = (L.provider == asked.c.provider) & (L.account == asked.c.account)
-    chosen = select(LANE).select_from(asked.join(LANE, same))
+    chosen = select(asked.c.provider, asked.c.account, *_STATE.values())
     if for_update:
         # In the order of the parameters: see ``_insert``.
-        return chosen.with_for_update(of=LANE)
-    troubled = (column.is_not(None) for column in LANE.c if column.nullable)
-    return chosen.where(or_(L.failures > 0, *troubled))
+        return chosen.select_from(asked.join(LANE, same)).with_for_update(of=LANE)
+    troubled = (one.is_not(None) for name, one in _STATE.items() if name != "failures")
+    # The restore concerns lanes that have no row yet, too.
+    every = chosen.select_from(asked.outerjoin(LANE, same))
+    return every.where(or_(L.failures > 0, *troubled))
 
 
 def read_lane(
@@ -237,14 +240,8 @@ def _row(lane: Lane, state: LaneState) -> dict[str, Any]:
     return {"provider": lane[0], "account": lane[1], **values}
 
 
-def _state(row: Any) -> LaneState:
-    return LaneState(
-        failures=row.failures,
-        paused_until=from_ms(row.paused_until),
-        pause_reason=row.pause_reason,
-        held_at=from_ms(row.held_at),
-        held_reason=row.held_reason,
-        probe_at=from_ms(row.probe_at),
-        held_by=row.held_by,
-        restored_at=from_ms(row.restored_at),
-    )
+def _state(row: Row[Any]) -> LaneState:
+    """The state in a row that begins with the key and goes on as ``_STATE``."""
+    values: dict[str, Any] = dict(zip(_STATE, row[len(_KEY) :], strict=True))
+    values.update({name: from_ms(values[name]) for name in _TIMES})
+    return LaneState(**values)

@@ -20,7 +20,7 @@ class SeenEvent(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (Index("ix_seen_event", "seen_at"),)
 
     digest: str = Field(sa_column=Column(Text, primary_key=True))
-    """SHA-256 of the lane and of the event's own id or content, in hexadecimal."""
+    """The seal's digest of the lane and of the event's own id or content."""
     seen_at: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 

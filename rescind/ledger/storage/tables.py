@@ -214,7 +214,8 @@ class Lane(SQLModel, table=True):
     held_by: str | None = Field(default=None, sa_column=_text())
     """The actor who holds the lane; ``None`` if a fault of the account does."""
     restored_at: int | None = Field(default=None, sa_column=_time())
-    """When the ledger was last restored from an older copy."""
+    """When the ledger was last restored from an older copy; ``None`` if the row is
+    newer than that: ``ledger_restore`` has the time then."""
 
 
 def table(model: type[SQLModel]) -> Table:

@@ -15,6 +15,7 @@ import rescind.ledger.storage.group_end_table
 import rescind.ledger.storage.operator_tables
 import rescind.ledger.storage.plan_tables
 import rescind.ledger.storage.postponement_table
+import rescind.ledger.storage.restore_table
 import rescind.ledger.storage.schema_range_table
 import rescind.ledger.storage.search_tables
 import rescind.ledger.storage.side_tables
