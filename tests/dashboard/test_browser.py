@@ -64,6 +64,7 @@ PAGES = [
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/cancellations/ONE",
     "/desk/cancellations/nothing",
+    "/desk/nothing",
 ]
 
 
