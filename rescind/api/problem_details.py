@@ -149,9 +149,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 def _no_such_address(request: Request, error: HTTPException) -> bool:
     """Whether no route has the address; otherwise its route answers for itself."""
-    return (
-        error.status_code == HTTPStatus.NOT_FOUND and "endpoint" not in request.scope
-    )
+    return error.status_code == HTTPStatus.NOT_FOUND and "endpoint" not in request.scope
 
 
 async def _wrong_method(request: Request) -> Response:

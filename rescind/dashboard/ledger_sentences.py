@@ -103,5 +103,7 @@ LEDGER = (
     N_("there is no lane %(lane)s: give provider/account; the lanes are: %(known)s"),
     N_("%(number)s calls failed in a row; the last: %(why_said)s"),
     N_("%(provider)s refuses the token in the accounts file"),
+    N_("held by an operator: %(note)s"),
+    N_("the reason of a hold must have at most %(most)s characters"),
 )
 """Why a cancellation or a lane cannot be changed, and why a lane waits."""

@@ -31,8 +31,8 @@ def wants_page(request: Request) -> bool:
 def unknown_page(request: Request) -> Response:
     """A page which says that no page has this address."""
     why = _(
-        "No page of Rescind has this address, so nothing was done. Check the address, or"
-        " begin at the page below."
+        "No page of Rescind has this address, so nothing was done. Check the address,"
+        " or begin at the page below."
     )
     return _said(request, 404, why)
 

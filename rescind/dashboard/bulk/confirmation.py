@@ -56,6 +56,8 @@ class Confirmation:
     more: str = ""
     """A remark, if more match than one form can change."""
     deadline: NewDeadline | None = None
+    reason_chars: int = 0
+    """Characters that the user may write on why; 0 if the form does not ask."""
     back: str = LIST
 
 

@@ -38,6 +38,7 @@ from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
 from rescind.operations import actions
 from rescind.operations.actions import UnknownError
+from rescind.operations.lane_holds import LONGEST_NOTE, hold_note
 from rescind.operations.lane_view import LaneView
 
 router = APIRouter(route_class=DashboardRoute)
@@ -89,9 +90,10 @@ def _add(action: LaneAction) -> None:
         who: LimitedOperator,
         lane: Texts = [],  # noqa: B006
         provider: Text = "",
+        reason: Text = "",
     ) -> Response:
         names = _selected(dashboard, who, lane, provider)
-        return _do(request, dashboard, action, names, who)
+        return _do(request, dashboard, action, names, who, hold_note(reason))
 
     router.get(f"{LANES}/{action.name}")(asking)
     router.post(f"{LANES}/{action.name}")(doing)
@@ -134,6 +136,7 @@ def _confirmation(
         chosen=[(one.name, _waiting(one)) for one in seen.able],
         unable=seen.unable,
         unable_words=_("Others are left as they are:"),
+        reason_chars=LONGEST_NOTE if action.takes_reason else 0,
         back=OVERVIEW if len(names) == 1 and who.limits.unlimited else LANES,
     )
 
@@ -194,12 +197,13 @@ def _do(
     action: LaneAction,
     names: Sequence[str],
     who: Session,
+    note: str | None,
 ) -> Response:
     done: list[str] = []
     refused: list[str] = []
     for name in names:
         try:
-            action.change(dashboard, _named(name, who), who.actor)
+            action.change(dashboard, _named(name, who), who.actor, note)
             done.append(name)
         except UnknownError as error:
             refused.append(_unknown(error, who))

@@ -7,7 +7,7 @@ A lane is *paused* while its provider is down or throttles, and resumes by itsel
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -35,6 +35,7 @@ _COLUMNS: Columns = {
     "probe_at": BigInteger,
     "held_by": Text,
     "restored_at": BigInteger,
+    "held_note": Text,
 }
 _TIMES = ("paused_until", "held_at", "probe_at", "restored_at")
 
@@ -54,6 +55,8 @@ class LaneState:
     """The actor who holds it; ``None`` if a fault of the account does."""
     restored_at: datetime | None = None
     """When the ledger was last restored from an older copy: see ``ledger.restored``."""
+    held_note: str | None = None
+    """Why the actor of ``held_by`` holds it, in that actor's words."""
 
     @property
     def good(self) -> bool:
@@ -125,11 +128,12 @@ def held(lane: LaneState, why: str, policy: Policy, now: datetime) -> LaneState:
     )
 
 
-def hold_for_operator(lane: LaneState, now: datetime, by: str) -> LaneState:
+def hold_for_operator(
+    lane: LaneState, now: datetime, by: str, note: str | None = None
+) -> LaneState:
     """The state held until ``rescind resume``: no probe releases it."""
-    return replace(
-        lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None, held_by=by
-    )
+    lane = replace(lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None)
+    return replace(lane, held_by=by, held_note=note)
 
 
 # --- in the ledger ----------------------------------------------------------------
@@ -238,13 +242,9 @@ def _row(lane: Lane, state: LaneState) -> dict[str, Any]:
 
 
 def _state(row: Any) -> LaneState:
-    return LaneState(
-        failures=row.failures,
-        paused_until=from_ms(row.paused_until),
-        pause_reason=row.pause_reason,
-        held_at=from_ms(row.held_at),
-        held_reason=row.held_reason,
-        probe_at=from_ms(row.probe_at),
-        held_by=row.held_by,
-        restored_at=from_ms(row.restored_at),
-    )
+    values = {one.name: getattr(row, one.name) for one in fields(LaneState)}
+    values.update({name: from_ms(values[name]) for name in _TIMES})
+    if row.held_reason != HELD_BY_OPERATOR:
+        # A process of an earlier version resumes a lane without clearing the note.
+        values["held_note"] = None
+    return LaneState(**values)

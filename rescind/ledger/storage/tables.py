@@ -215,6 +215,8 @@ class Lane(SQLModel, table=True):
     """The actor who holds the lane; ``None`` if a fault of the account does."""
     restored_at: int | None = Field(default=None, sa_column=_time())
     """When the ledger was last restored from an older copy."""
+    held_note: str | None = Field(default=None, sa_column=_text())
+    """Why the actor of ``held_by`` holds the lane, in that actor's words."""
 
 
 def table(model: type[SQLModel]) -> Table:
