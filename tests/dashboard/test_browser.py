@@ -61,6 +61,7 @@ PAGES = [
     "/desk/plans",
     "/desk/plans/PLAN",
     "/desk/actions",
+    "/desk/actions?by=ann&action=hold",
     "/desk/lanes/hold?lane=ithink/default",
     "/desk/cancellations/ONE",
     "/desk/cancellations/nothing",
