@@ -12,12 +12,14 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
 
 from rescind.config.accounts import Lane
 from rescind.dashboard.bulk.confirmation import (
     OVERVIEW,
     Confirmation,
     Nothing,
+    ReasonField,
     Result,
     ask,
     tell,
@@ -36,6 +38,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
+from rescind.dashboard.unsent_forms import shows_again
 from rescind.operations import actions
 from rescind.operations.actions import UnknownError
 from rescind.operations.lane_holds import LONGEST_NOTE, hold_note
@@ -95,6 +98,15 @@ def _add(action: LaneAction) -> None:
         names = _selected(dashboard, who, lane, provider)
         return _do(request, dashboard, action, names, who, hold_note(reason))
 
+    def again(
+        request: Request, dashboard: Dashboard, who: Session, sent: FormData
+    ) -> Response:
+        lanes = [str(one) for one in sent.getlist("lane")]
+        names = _selected(dashboard, who, lanes, str(sent.get("provider", "")))
+        reason = str(sent.get("reason", ""))
+        return ask(request, _confirmation(action, dashboard, who, names, reason))
+
+    shows_again(f"{LANES}/{action.name}")(again)
     router.get(f"{LANES}/{action.name}")(asking)
     router.post(f"{LANES}/{action.name}")(doing)
 
@@ -123,7 +135,11 @@ class _Seen:
 
 
 def _confirmation(
-    action: LaneAction, dashboard: Dashboard, who: Session, names: Sequence[str]
+    action: LaneAction,
+    dashboard: Dashboard,
+    who: Session,
+    names: Sequence[str],
+    reason: str = "",
 ) -> Confirmation | Nothing:
     seen = _seen(action, dashboard, who, names)
     if not seen.able:
@@ -136,7 +152,7 @@ def _confirmation(
         chosen=[(one.name, _waiting(one)) for one in seen.able],
         unable=seen.unable,
         unable_words=_("Others are left as they are:"),
-        reason_chars=LONGEST_NOTE if action.takes_reason else 0,
+        reason=ReasonField(LONGEST_NOTE, reason) if action.takes_reason else None,
         back=OVERVIEW if len(names) == 1 and who.limits.unlimited else LANES,
     )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
 
 from rescind.config.access_tokens import Scope
 from rescind.dashboard.forms import texts_of
@@ -33,6 +34,7 @@ from rescind.dashboard.submission.plan_form import (
 )
 from rescind.dashboard.submission.plan_inputs import PREFIX
 from rescind.dashboard.translation import _
+from rescind.dashboard.unsent_forms import shows_again
 from rescind.intake.receipts import Receipt, lanes_to_notify
 from rescind.plans.plan_templates import Template
 
@@ -73,6 +75,15 @@ async def check(
     """Keep the input if the plan would be accepted; the preview shows its steps."""
     written = await texts_of(request)
     return await run_in_threadpool(_check, request, dashboard, who, written)
+
+
+@shows_again("/desk/submit/plan")
+def _again(
+    request: Request, dashboard: Dashboard, who: Session, sent: FormData
+) -> Response:
+    written = {name: str(value) for name, value in sent.items()}
+    template = _named(dashboard, who, written.get("plan", ""))
+    return _form(request, PlanForm(template, written))
 
 
 def _check(

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
 
 from providers.registry import BY_NAME
 from rescind.config.access_tokens import Scope
@@ -29,6 +30,7 @@ from rescind.dashboard.submission.param_fields import PREFIX
 from rescind.dashboard.submission.plan_form import templates_for
 from rescind.dashboard.submission.single_form import SingleForm
 from rescind.dashboard.translation import _
+from rescind.dashboard.unsent_forms import shows_again
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt
@@ -118,6 +120,18 @@ async def submit_one(
     """Submit one cancellation; with a wrong field, show the form again."""
     written = await texts_of(request)
     return await run_in_threadpool(_submit, request, dashboard, written, who)
+
+
+@shows_again("/desk/submit/one")
+def _again(
+    request: Request, dashboard: Dashboard, who: Session, sent: FormData
+) -> Response:
+    written = {name: str(value) for name, value in sent.items()}
+    lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
+    form = SingleForm(lane, written, within=who.limits)
+    if why := _other_fields(written):
+        form.wrong["lane"] = why
+    return show_forms(request, dashboard, who, form=form)
 
 
 def _submit(
