@@ -15,10 +15,20 @@ FILES = (
         "%(missing)s; the columns are %(known)s"
     ),
     N_(
-        "%(name)s: no such column: %(listed)s (did you mean %(near)s?); the"
+        "%(name)s: no such column: %(listed)s (did you mean %(near)s?). Correct its"
+        " name, or remove it: a column that is not known may be a mistyped deadline, so"
+        " it is not skipped. The columns are %(known)s"
+    ),
+    N_(
+        "%(name)s: no such column: %(listed)s. Correct its name, or remove it: a column"
+        " that is not known may be a mistyped deadline, so it is not skipped. The"
         " columns are %(known)s"
     ),
-    N_("%(name)s: no such column: %(listed)s; the columns are %(known)s"),
+    N_("has a formula without a value in %(cells)s: %(advice_said)s"),
+    N_(
+        "open the file in Excel or LibreOffice and save it, or write the values"
+        " themselves, then submit it again"
+    ),
     N_("%(name)s: its header %(why_said)s"),
     N_('save it as "CSV UTF-8", or as .xlsx'),
     N_("an OpenDocument sheet"),
