@@ -62,9 +62,9 @@ def show_forms(
 ) -> Response:
     """The page with both forms, filled in as before if something was wrong."""
     lanes = lanes_of(dashboard.accounts, who.limits)
-    if form is None and lanes:
+    if form is None:
         lane = _chosen(lanes, (written or {}).get("lane", ""))
-        form = SingleForm(lane, within=who.limits)
+        form = SingleForm(lane, within=who.limits) if lane else None
     return page(
         request,
         "submit.html",
@@ -84,9 +84,15 @@ def lanes_of(accounts: Accounts, within: Limits) -> list[Lane]:
     return sorted(lane for lane in known if within.touches(*lane))
 
 
-def _chosen(lanes: list[Lane], name: str) -> Lane:
+def _chosen(lanes: list[Lane], name: str) -> Lane | None:
+    """The lane of that name, or the only one.
+
+    No other is chosen for the user: an order would easily go to a wrong provider.
+    """
+    if len(lanes) == 1:
+        return lanes[0]
     provider, _slash, account = name.partition("/")
-    return (provider, account) if (provider, account) in lanes else lanes[0]
+    return (provider, account) if (provider, account) in lanes else None
 
 
 def _known(accounts: Accounts, name: str, within: Limits) -> Lane:
