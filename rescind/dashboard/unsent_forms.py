@@ -13,14 +13,16 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
-from starlette.datastructures import FormData
+from starlette.datastructures import ImmutableMultiDict
 
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.rendering import FORM_AGAIN, page
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.sign_in_redirect import SIGN_IN
 
-Shows = Callable[[Request, Dashboard, Session, FormData], Response]
+Sent = ImmutableMultiDict[str, str]
+"""The fields of a form as they were sent."""
+Shows = Callable[[Request, Dashboard, Session, Sent], Response]
 FORM_KEY = "form_key"
 MOST_FIELDS = 1_000
 BODY = "form_body"
@@ -66,7 +68,7 @@ def form_again(request: Request) -> Response | None:
     return response
 
 
-def _form_of(request: Request) -> FormData | None:
+def _form_of(request: Request) -> Sent | None:
     """The form, if it came from a page of ours and can be shown again.
 
     Another site must not fill in a form for the user. A browser that does not say from
@@ -79,13 +81,13 @@ def _form_of(request: Request) -> FormData | None:
     return _parsed(body) if _is_from_here(request) else None
 
 
-def _parsed(body: bytes) -> FormData | None:
+def _parsed(body: bytes) -> Sent | None:
     try:
         text = body.decode("ascii")
         given = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         return None
-    return FormData(given)
+    return Sent(given)
 
 
 def _is_from_here(request: Request) -> bool:

@@ -13,7 +13,11 @@ from sqlalchemy import Engine
 
 from rescind.browse.listing import Filter, list_rows
 from rescind.dashboard.unsent_forms import MOST_FIELDS
-from rescind.ledger.changes.lane_states import read_lane
+from rescind.ledger.changes.lane_states import (
+    LaneState,
+    hold_for_operator,
+    read_lane,
+)
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
@@ -26,6 +30,7 @@ from tests.dashboard.stage import (
     Served,
     Visitor,
     end,
+    set_lane,
     utc_now,
 )
 from tests.dashboard.test_actors import Stage
@@ -58,7 +63,7 @@ def fields(page: str) -> list[tuple[str, str]]:
 
 def action(page: str) -> str:
     """Where that form is sent."""
-    return re.findall(r'<form method="post" action="([^"]+)"', page)[0]
+    return str(re.findall(r'<form method="post" action="([^"]+)"', page)[0])
 
 
 def orders(engine: Engine) -> list[str]:
@@ -139,6 +144,18 @@ def test_a_hold_keeps_its_reason(stranger: Visitor, ledger: Engine) -> None:
     assert 'value="maintenance until 18:00"' in shown
     with reading(ledger) as connection:
         assert read_lane(connection, PANEL).held_at is None
+
+
+def test_what_was_done_meanwhile_is_not_offered_again(
+    stranger: Visitor, ledger: Engine
+) -> None:
+    form = {"lane": "notpanel/default", "reason": "x"}
+    page = held(stranger, "/desk/lanes/hold", form).text
+    set_lane(ledger, PANEL, hold_for_operator(LaneState(), utc_now(), "token:ben"))
+    stranger.sign_in(OPERATOR)
+    shown = continued(stranger, page).text
+    assert "Nothing to hold" in shown
+    assert "send it again" not in shown
 
 
 def test_a_retry_keeps_its_new_deadline(stranger: Visitor, ledger: Engine) -> None:

@@ -332,6 +332,18 @@ def test_a_formula_with_a_value_is_read_as_its_value(
     assert entries(data) == [{**ONE[0], **read_as}]
 
 
+def test_a_formula_that_cannot_be_read_leaves_its_value() -> None:
+    def edit(xml: str) -> str:
+        cell = r'<c r="D2"( s="\d+")?><f>A1</f><v ?/?>(</v>)?</c>'
+        odd = '<c r="D2"><f t="shared" ref="D2" si="0">"open</f><v>7</v></c>'
+        made, times = re.subn(cell, odd, xml)
+        assert times == 1
+        return made
+
+    data = formulas(HEADER, ["notpanel", "ord_1", None, "=A1"], edit=edit)
+    assert entries(data) == [{**ONE[0], "metadata": {"n": "7"}}]
+
+
 def archive(**members: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as made:

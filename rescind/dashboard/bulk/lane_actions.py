@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData
 
 from rescind.config.accounts import Lane
 from rescind.dashboard.bulk.confirmation import (
@@ -38,7 +37,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
-from rescind.dashboard.unsent_forms import shows_again
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.operations import actions
 from rescind.operations.actions import UnknownError
 from rescind.operations.lane_holds import LONGEST_NOTE, hold_note
@@ -99,11 +98,13 @@ def _add(action: LaneAction) -> None:
         return _do(request, dashboard, action, names, who, hold_note(reason))
 
     def again(
-        request: Request, dashboard: Dashboard, who: Session, sent: FormData
+        request: Request, dashboard: Dashboard, who: Session, sent: Sent
     ) -> Response:
-        lanes = [str(one) for one in sent.getlist("lane")]
-        names = _selected(dashboard, who, lanes, str(sent.get("provider", "")))
-        reason = str(sent.get("reason", ""))
+        lanes, provider = sent.getlist("lane"), sent.get("provider", "")
+        names, reason = (
+            _selected(dashboard, who, lanes, provider),
+            sent.get("reason", ""),
+        )
         return ask(request, _confirmation(action, dashboard, who, names, reason))
 
     shows_again(f"{LANES}/{action.name}")(again)

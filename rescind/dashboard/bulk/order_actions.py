@@ -17,7 +17,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Row
-from starlette.datastructures import FormData
 
 from rescind.config.access_tokens import Scope
 from rescind.dashboard.bulk.confirmation import (
@@ -53,7 +52,7 @@ from rescind.dashboard.selection import (
 )
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _, ngettext
-from rescind.dashboard.unsent_forms import shows_again
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.ledger.reading.queries import rows_of, stamp
 from rescind.ledger.storage.milliseconds import from_ms, in_ms
 from rescind.ledger.storage.transactions import reading
@@ -108,10 +107,10 @@ def _add(action: OrderAction) -> None:
         return _do(request, dashboard, action, selected, order, who)
 
     def again(
-        request: Request, dashboard: Dashboard, who: Session, sent: FormData
+        request: Request, dashboard: Dashboard, who: Session, sent: Sent
     ) -> Response:
         selected = selection_of(request, who, sent)
-        deadline = str(sent.get("deadline", ""))
+        deadline = sent.get("deadline", "")
         return ask(request, _confirmation(action, dashboard, selected, deadline))
 
     shows_again(f"/desk/{action.name}/now")(again)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData
 
 from rescind.config.access_tokens import Scope
 from rescind.dashboard.forms import texts_of
@@ -34,7 +33,7 @@ from rescind.dashboard.submission.plan_form import (
 )
 from rescind.dashboard.submission.plan_inputs import PREFIX
 from rescind.dashboard.translation import _
-from rescind.dashboard.unsent_forms import shows_again
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.intake.receipts import Receipt, lanes_to_notify
 from rescind.plans.plan_templates import Template
 
@@ -79,9 +78,9 @@ async def check(
 
 @shows_again("/desk/submit/plan")
 def _again(
-    request: Request, dashboard: Dashboard, who: Session, sent: FormData
+    request: Request, dashboard: Dashboard, who: Session, sent: Sent
 ) -> Response:
-    written = {name: str(value) for name, value in sent.items()}
+    written = dict(sent.items())
     template = _named(dashboard, who, written.get("plan", ""))
     return _form(request, PlanForm(template, written))
 

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData
 
 from providers.registry import BY_NAME
 from rescind.config.access_tokens import Scope
@@ -30,7 +29,7 @@ from rescind.dashboard.submission.param_fields import PREFIX
 from rescind.dashboard.submission.plan_form import templates_for
 from rescind.dashboard.submission.single_form import SingleForm
 from rescind.dashboard.translation import _
-from rescind.dashboard.unsent_forms import shows_again
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt
@@ -130,9 +129,9 @@ async def submit_one(
 
 @shows_again("/desk/submit/one")
 def _again(
-    request: Request, dashboard: Dashboard, who: Session, sent: FormData
+    request: Request, dashboard: Dashboard, who: Session, sent: Sent
 ) -> Response:
-    written = {name: str(value) for name, value in sent.items()}
+    written = dict(sent.items())
     lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
     form = SingleForm(lane, written, within=who.limits)
     if why := _other_fields(written):

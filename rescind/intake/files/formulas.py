@@ -26,13 +26,26 @@ Cell = tuple[int, int]
 """A row and a column, from 0 on."""
 
 
-def without_value(packed: io.BytesIO, rows: Sequence[Any], width: int) -> set[Cell]:
+def without_value(
+    packed: io.BytesIO, rows: Sequence[Sequence[str]], width: int
+) -> set[Cell]:
     """The cells of the first sheet that hold a formula without a value.
 
     ``rows`` are the texts that were read of it. ``packed`` has uncompressed members.
+    A workbook with a formula that openpyxl cannot read is taken as one without: its
+    values were read before.
     """
     if not FORMULA.search(packed.getbuffer()):
         return set()
+    try:
+        return _without_value(packed, rows, width)
+    except Exception:  # noqa: BLE001  (openpyxl raises any error for such a formula)
+        return set()
+
+
+def _without_value(
+    packed: io.BytesIO, rows: Sequence[Sequence[str]], width: int
+) -> set[Cell]:
     area = (len(rows), width)
     found = {
         place
