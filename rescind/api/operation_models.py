@@ -69,6 +69,10 @@ class Lane(Document):
         ),
     ]
     held_by: Actor
+    held_note: Annotated[
+        str | None,
+        Field(description="Why an operator holds it, in the operator's words."),
+    ]
 
 
 class Lanes(Document):

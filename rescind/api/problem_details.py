@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from rescind.api.methods import allowed
 from rescind.api.problem_codes import ProblemCode, code_of
 from rescind.api.request_context import request_id
+from rescind.dashboard.unknown_page import form_address, unknown_page, wants_page
 from rescind.errors import problem
 from rescind.errors.http_errors import HTTP_API
 from rescind.ledger.storage.transactions import LedgerUnreachableError
@@ -135,7 +137,9 @@ async def _problem(_request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return _wrong_method(request)
+        return await _wrong_method(request)
+    if _no_such_address(request, error) and wants_page(request):
+        return await to_thread.run_sync(unknown_page, request)
     slug = _BY_STATUS.get(error.status_code, "invalid-request")
     says = {404: "This address does not exist: /openapi.json lists those that do."}
     detail = says.get(error.status_code) or HTTPStatus(error.status_code).phrase
@@ -143,12 +147,21 @@ async def _http(request: Request, error: Exception) -> Response:
     return ProblemError(error.status_code, slug, detail, headers).response()
 
 
-def _wrong_method(request: Request) -> Response:
+def _no_such_address(request: Request, error: HTTPException) -> bool:
+    """Whether no route has the address; otherwise its route answers for itself."""
+    return error.status_code == HTTPStatus.NOT_FOUND and "endpoint" not in request.scope
+
+
+async def _wrong_method(request: Request) -> Response:
     # The router's own Allow has the methods of one route, where others have the rest.
     headers = {"Allow": ", ".join(allowed(request.app, request.scope))}
     method = request.scope.get("asked_method", request.method)[:20]
     if method == "OPTIONS":
         return Response(status_code=204, headers=headers)
+    if wants_page(request):
+        page = await to_thread.run_sync(form_address, request)
+        page.headers.update(headers)
+        return page
     says = f"This address does not accept {method}."
     return ProblemError(405, "method-not-allowed", says, headers).response()
 

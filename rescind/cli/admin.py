@@ -32,11 +32,19 @@ def lanes(
     show_lanes(exact=exact, as_json=as_json)
 
 
-def hold(lane: Lane) -> None:
+def hold(
+    lane: Lane,
+    reason: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT", help="Why, for those who see the hold; 200 characters."
+        ),
+    ] = "",
+) -> None:
     """Hold a lane: its workers send no calls until `rescind resume`."""
     from rescind.cli.lane_commands import hold_lane
 
-    hold_lane(lane)
+    hold_lane(lane, reason)
 
 
 def resume(lane: Lane) -> None:

@@ -11,6 +11,7 @@ from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.ledger.reading.backlogs import COUNTED, Backlog
 from rescind.operations import actions
+from rescind.operations.lane_holds import hold, hold_note, resume
 from rescind.operations.lane_view import LaneView, age
 
 READS_FIRST = (
@@ -77,16 +78,17 @@ def _span(since: datetime, until: datetime) -> str:
 # --- holding and resuming ---------------------------------------------------------
 
 
-def hold_lane(name: str) -> None:
+def hold_lane(name: str, reason: str) -> None:
     engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
-    actions.hold(engine, accounts, _lane(name), utc_now(), by=command_actor())
+    lane, by, note = _lane(name), command_actor(), hold_note(reason)
+    hold(engine, accounts, lane, utc_now(), note, by=by)
     output.emit(f"{name} is held: `rescind resume {name}` resumes it")
 
 
 def resume_lane(name: str) -> None:
     engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     lane = _lane(name)
-    fault = actions.resume(engine, accounts, lane, utc_now(), by=command_actor())
+    fault = resume(engine, accounts, lane, utc_now(), by=command_actor())
     if fault is None:
         connections.notify_lanes([lane], *actions.EVERY_OPERATION)
     output.emit(f"{name} goes on")

@@ -7,10 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
-from rescind.browse.action_listing import actions_before, as_action
+from rescind.browse.action_listing import as_action, find_actions
+from rescind.dashboard.activity_filter import ACTIVITY, ActivityFilterInQuery, kinds
 from rescind.dashboard.aged_lists import read_list
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.page_guard import DashboardRoute, Reader
+from rescind.dashboard.periods import period_fields
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _, ngettext
 from rescind.ledger.changes.operator_actions import Action
@@ -24,17 +26,22 @@ A_MINUTE = 60_000
 router = APIRouter(route_class=DashboardRoute)
 
 
-@router.get("/desk/actions")
-def activity(request: Request, who: Reader, before: str = "") -> Response:
+@router.get(ACTIVITY)
+def activity(
+    request: Request, who: Reader, chosen: ActivityFilterInQuery, before: str = ""
+) -> Response:
     """Who submitted, held, resumed, retried or resent, the newest first."""
     del who
-    behind = storable(before) or None
-    rows = read_list(request, lambda c: actions_before(c, PAGE + 1, behind))
+    behind, wanted = storable(before) or None, chosen.wanted()
+    found = read_list(request, lambda c: find_actions(c, wanted, PAGE, behind))
     return page(
         request,
         "activity.html",
-        actions=[_shown(row) for row in rows[:PAGE]],
-        older=rows[PAGE - 1].id if len(rows) > PAGE else None,
+        actions=[_shown(row) for row in found.rows],
+        found=found,
+        chosen=chosen,
+        kinds=kinds(),
+        **period_fields(request, chosen.period),
     )
 
 

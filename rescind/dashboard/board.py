@@ -53,6 +53,8 @@ class LaneRow:
     """Whether a fault in the accounts file holds it, which no button can mend."""
     held_by: str | None = None
     """The actor who holds it, if an operator does."""
+    held_note: str | None = None
+    """Why that actor holds it, if the actor said so."""
     stalled_since: datetime | None = None
     """Since when no call is made, though the lane is open and orders are due."""
 
@@ -176,5 +178,6 @@ def _row(seen: LaneView, failed: int, now: datetime) -> LaneRow:
         failed=failed,
         by_file=seen.fault is not None,
         held_by=seen.held_by,
+        held_note=seen.held_note,
         stalled_since=seen.stalled_since if status == "open" else None,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from rescind.browse.past_holds import held_by_at
+from rescind.browse.past_holds import hold_at
 from rescind.config.accounts import Lane
 from rescind.dashboard.formatting import actor
 from rescind.dashboard.known_sentences import known
@@ -49,9 +49,16 @@ def _why_no_calls(view: LaneView, now: datetime) -> str | None:
         return None
     if view.held_by is not None:
         said = _("Its lane %(lane)s is held by %(actor)s: no call is made.")
-        return said % {"lane": view.name, "actor": actor(view.held_by)}
+        whole = said % {"lane": view.name, "actor": actor(view.held_by)}
+        return _with_reason(whole, view.held_note)
     said = _("Its lane %(lane)s makes no calls now: %(why)s")
     return said % {"lane": view.name, "why": known(why or status)}
+
+
+def _with_reason(said: str, note: str | None) -> str:
+    """The sentence on a hold, and why the operator holds the lane, if it is known."""
+    why = _("Reason: %(note)s", note=note)
+    return f"{said} {why}" if note else said
 
 
 def _advice(view: LaneView, row: Row[Any], now: datetime) -> str | None:
@@ -71,10 +78,12 @@ def _expired(dashboard: Dashboard, lane: Lane, ended: datetime) -> str | None:
     with reading(dashboard.engine) as connection:
         state = read_lane(connection, lane) or LaneState()
         still = state.held_at is not None and state.held_at <= ended
-        by = state.held_by if still else held_by_at(connection, lane, ended)
+        by, note = state.held_by, state.held_note
+        if not still:
+            by, note = hold_at(connection, lane, ended) or (None, None)
     if by is not None:
         said = _("Its lane %(lane)s was held by %(actor)s when its deadline passed.")
-        return said % {"lane": "/".join(lane), "actor": actor(by)}
+        return _with_reason(said % {"lane": "/".join(lane), "actor": actor(by)}, note)
     said = _("Its lane %(lane)s was held when its deadline passed.")
     return said % {"lane": "/".join(lane)} if still else None
 

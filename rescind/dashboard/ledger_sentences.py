@@ -15,10 +15,20 @@ FILES = (
         "%(missing)s; the columns are %(known)s"
     ),
     N_(
-        "%(name)s: no such column: %(listed)s (did you mean %(near)s?); the"
+        "%(name)s: no such column: %(listed)s (did you mean %(near)s?). Correct its"
+        " name, or remove it: a column that is not known may be a mistyped deadline, so"
+        " it is not skipped. The columns are %(known)s"
+    ),
+    N_(
+        "%(name)s: no such column: %(listed)s. Correct its name, or remove it: a column"
+        " that is not known may be a mistyped deadline, so it is not skipped. The"
         " columns are %(known)s"
     ),
-    N_("%(name)s: no such column: %(listed)s; the columns are %(known)s"),
+    N_("has a formula without a value in %(cells)s: %(advice_said)s"),
+    N_(
+        "open the file in Excel or LibreOffice and save it, or write the values"
+        " themselves, then submit it again"
+    ),
     N_("%(name)s: its header %(why_said)s"),
     N_('save it as "CSV UTF-8", or as .xlsx'),
     N_("an OpenDocument sheet"),
@@ -103,5 +113,7 @@ LEDGER = (
     N_("there is no lane %(lane)s: give provider/account; the lanes are: %(known)s"),
     N_("%(number)s calls failed in a row; the last: %(why_said)s"),
     N_("%(provider)s refuses the token in the accounts file"),
+    N_("held by an operator: %(note)s"),
+    N_("the reason of a hold must have at most %(most)s characters"),
 )
 """Why a cancellation or a lane cannot be changed, and why a lane waits."""

@@ -143,17 +143,17 @@ def listing_of(
     words = storable(q.strip())
     if len(words) > LONGEST:
         raise RefusedError(_("The search text is too long: give a part of it."), 422)
-    order = Sort(_one_of(sort or Sort.NEWEST, list(Sort), _("sort order")))
+    order = Sort(one_of(sort or Sort.NEWEST, list(Sort), _("sort order")))
     # What a search finds is in the order of acceptance.
     order = Sort.NEWEST if words else order
-    asked = [State(_one_of(one, list(State), _("state"))) for one in states if one]
+    asked = [State(one_of(one, list(State), _("state"))) for one in states if one]
     _check_order(order, asked)
     return Listing(
         states=tuple(s for s in State if s in asked),
         provider=str(provider_in_any_case(storable(provider))),
         account=storable(account),
         group=storable(group),
-        reason=_one_of(reason, list(Reason), _("reason")),
+        reason=one_of(reason, list(Reason), _("reason")),
         by=storable(by),
         q=words,
         sort=order,
@@ -162,7 +162,8 @@ def listing_of(
     )
 
 
-def _one_of(value: str, known: Sequence[str], what: str) -> str:
+def one_of(value: str, known: Sequence[str], what: str) -> str:
+    """``value``, if it is empty or one of ``known``; else raises ``RefusedError``."""
     if value and value not in known:
         listed = ", ".join(known)
         why = _("There is no such %(what)s: use one of %(known)s.")
@@ -200,7 +201,7 @@ def check_provider(dashboard: Dashboard, asked: str) -> None:
         if asked:
             check_known(dashboard.engine, asked)
     except InvalidRequestError:
-        _one_of(asked, sorted(BY_NAME), _("provider"))
+        one_of(asked, sorted(BY_NAME), _("provider"))
 
 
 ListingInQuery = Annotated[Listing, Depends(listing_in_query)]

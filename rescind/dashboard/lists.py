@@ -23,10 +23,9 @@ from rescind.dashboard.page_guard import (
     Reader,
     TheDashboard,
 )
-from rescind.dashboard.periods import presets
+from rescind.dashboard.periods import period_fields
 from rescind.dashboard.reason_phrases import reasons_by_state
 from rescind.dashboard.rendering import page
-from rescind.dashboard.submission.local_times import COOKIE, zone_of
 from rescind.dashboard.translation import _
 from rescind.ledger.access_limits import Limits
 from rescind.ledger.reading.groups import COUNTED, Standing, groups_from, standing
@@ -49,8 +48,6 @@ def cancellations(
     after: str = "",
 ) -> Response:
     """The cancellations that match a filter; for a search, exact matches first."""
-    zone, known = zone_of(request), COOKIE in request.cookies
-    written = (wanted.period.since, wanted.period.until)
     values = read_list(request, lambda c: _listed(c, wanted, after, who.limits))
     return page(
         request,
@@ -62,9 +59,7 @@ def cancellations(
         **values,
         reasons=reasons_by_state(),
         orders=orders(),
-        presets=presets(),
-        zone=zone,
-        period=wanted.period.in_zone(zone) if known else written,
+        **period_fields(request, wanted.period),
     )
 
 

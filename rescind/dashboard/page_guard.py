@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from starlette.types import Message
@@ -21,6 +22,7 @@ from rescind.dashboard.sessions import Session
 from rescind.dashboard.sign_in_redirect import to_sign_in
 from rescind.dashboard.translation import _
 from rescind.dashboard.trouble import trouble
+from rescind.dashboard.unsent_forms import BODY, form_again, held_form
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.unreachable import LedgerUnreachableError, in_words
 from rescind.provider.outcomes import InvalidRequestError
@@ -34,12 +36,20 @@ class NotSignedInError(Exception):
     """The request has no session, or one that has ended."""
 
 
+class EarlierSessionError(Exception):
+    """The form has the key of no session, or of another one than the request."""
+
+
 class RefusedError(Exception):
     """The request is refused; the text is a sentence for the user."""
 
     def __init__(self, why: str, status: int = 403) -> None:
         super().__init__(why)
         self.status = status
+
+
+def _earlier_session() -> str:
+    return _("This form belongs to an earlier session: go back, reload and try again.")
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -55,7 +65,7 @@ class DashboardRoute(APIRoute):
             accepted = request.headers.get("accept-language", "")
             translation.speak(request.cookies.get(translation.COOKIE), accepted)
             try:
-                response = await handle(await self.read(request))
+                response = await self._answer(request, handle)
             except Exception as error:
                 found = _in_words(request, error)
                 if found is None:
@@ -66,6 +76,15 @@ class DashboardRoute(APIRoute):
             return response
 
         return guarded
+
+    async def _answer(self, request: Request, handle: Handler) -> Response:
+        try:
+            return await handle(await self.read(request))
+        except EarlierSessionError:
+            found = await run_in_threadpool(form_again, request)
+        if found is None:
+            raise RefusedError(_earlier_session())
+        return found
 
     async def read(self, request: Request) -> Request:
         """The request with its body; raises ``RefusedError`` if that is refused."""
@@ -82,6 +101,7 @@ async def _whole(request: Request) -> Request:
         why = _("A form must be sent as %(kind)s: nothing was done.", kind=FORM)
         raise RefusedError(why, 415)
     body = await bounded_body(request, LARGEST_FORM)
+    setattr(request.state, BODY, body)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -101,7 +121,7 @@ async def bounded_body(request: Request, most: int) -> bytes:
 
 def _in_words(request: Request, error: Exception) -> Response | None:
     if isinstance(error, NotSignedInError):
-        return to_sign_in(request)
+        return held_form(request) or to_sign_in(request)
     if isinstance(error, RefusedError):
         return trouble(request, error.status, _("That was not done"), str(error))
     if isinstance(error, InvalidRequestError):
@@ -161,13 +181,14 @@ def check_scope(who: Session, scope: Scope) -> None:
 def check_form(request: Request, who: Session, form_key: str, scope: Scope) -> None:
     """Raise ``RefusedError`` unless this user may send this form.
 
-    It is refused if it came from another site or another session, or if the token lacks
-    the scope.
+    It is refused if it came from another site, or if the token lacks the scope. If it
+    came from another session, ``EarlierSessionError`` is raised.
     """
     check_origin(request)
     if not hmac.compare_digest(form_key.encode(), who.form_key.encode()):
-        raise RefusedError(
-            _("This form belongs to an earlier session: go back, reload and try again.")
+        # The form is shown again only to those who may send it.
+        raise (
+            EarlierSessionError if who.may(scope) else RefusedError(_earlier_session())
         )
     check_scope(who, scope)
 

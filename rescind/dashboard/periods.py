@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from fastapi import Request
 
 from rescind.config.times import parse_time
 from rescind.dashboard.page_guard import RefusedError
-from rescind.dashboard.submission.local_times import with_offset
+from rescind.dashboard.submission.local_times import COOKIE, with_offset, zone_of
 from rescind.dashboard.translation import _
 from rescind.ledger.storage.milliseconds import to_ms
 
@@ -41,6 +44,14 @@ def presets() -> list[tuple[str, str]]:
         ("-7d", _("last 7 days")),
         ("-30d", _("last 30 days")),
     ]
+
+
+def period_fields(request: Request, period: Period) -> dict[str, Any]:
+    """The values with which a page shows the fields of a period."""
+    zone, known = zone_of(request), COOKIE in request.cookies
+    written = (period.since, period.until)
+    shown = period.in_zone(zone) if known else written
+    return {"zone": zone, "period": shown, "presets": presets()}
 
 
 def period_of(since: str, until: str, now: datetime) -> Period:

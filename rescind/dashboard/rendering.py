@@ -24,6 +24,9 @@ from rescind.ledger.states import RETRYABLE
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+FORM_AGAIN = "form_again"
+"""The name in ``request.state`` of whether the page shows a form that was not done."""
+
 templates = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
@@ -78,6 +81,7 @@ def render(template: str, **values: Any) -> str:
     values.setdefault("now", datetime.now(UTC))
     values.setdefault("back_here", "/")
     values.setdefault("list_age", None)
+    values.setdefault("form_again", False)
     return templates.get_template(template).render(values)
 
 
@@ -95,6 +99,7 @@ def page(
         here=request.url.path,
         list_age=noted_age(request),
         back_here=_address(request),
+        form_again=getattr(request.state, FORM_AGAIN, False),
         **values,
     )
     return HTMLResponse(text, status)

@@ -71,15 +71,16 @@ class Selection:
 async def selection(request: Request, who: LimitedReader) -> Selection:
     """A dependency: the form's selection; raises ``RefusedError``."""
     form = await request.form()
-    return await run_in_threadpool(_selected, request, who, form)
+    return await run_in_threadpool(selection_of, request, who, form)
 
 
 def selection_in_query(request: Request, who: LimitedReader) -> Selection:
     """A dependency: the selection in the address; raises ``RefusedError``."""
-    return _selected(request, who, request.query_params)
+    return selection_of(request, who, request.query_params)
 
 
-def _selected(request: Request, who: Session, given: MultiDict) -> Selection:
+def selection_of(request: Request, who: Session, given: MultiDict) -> Selection:
+    """The selection in the fields of a form or an address; raises ``RefusedError``."""
     if given.get("every"):
         listing = read_listing(request, who, given)
         return Selection((), listing, str(given.get("shown_at", "")), who.limits)

@@ -20,6 +20,7 @@ from rescind.dashboard.session_cookies import cookie_name, is_secure, session_of
 from rescind.dashboard.sessions import LASTS
 from rescind.dashboard.sign_in_redirect import SIGN_IN
 from rescind.dashboard.translation import _
+from rescind.dashboard.unsent_forms import IN_ANOTHER_TAB
 
 FAILURES = parse("10/minute")
 """Failed sign-ins allowed from one address."""
@@ -33,11 +34,21 @@ def ask(
     dashboard: TheDashboard,
     next: str = "/",  # noqa: A002
     unsent: str = "",
+    tab: str = "",
 ) -> Response:
-    """The sign-in page. ``unsent``: it was shown in answer to a form."""
-    if session_of(request, dashboard) is not None:
-        return RedirectResponse(ours(next), 303)
-    return _page(request, dashboard, 200, None, next, unsent=bool(unsent))
+    """The sign-in page.
+
+    ``unsent``: it was shown in answer to a form. ``tab``: it was opened in a tab of its
+    own by a page that holds a form.
+    """
+    session = session_of(request, dashboard)
+    if session is None:
+        back = IN_ANOTHER_TAB if tab else next
+        return _page(request, dashboard, 200, None, back, unsent=bool(unsent))
+    if tab:
+        request.state.session = session
+        return page(request, "signed_in.html")
+    return RedirectResponse(ours(next), 303)
 
 
 @router.post(SIGN_IN)

@@ -46,7 +46,11 @@ USING = Group(
             " header, JSON Lines nor an Excel workbook (.xlsx). Each may be compressed"
             " with gzip. No row of it was submitted.",
             'Save it as "CSV UTF-8", or as .xlsx, with the columns that the sentence'
-            " names. Only `provider` and `order` are required.",
+            " names. Only `provider` and `order` are required. A column that is not"
+            " known refuses the whole file: if a mistyped `cancel_before` were skipped,"
+            " orders would be cancelled after their deadline. Correct its name, or"
+            " remove it. If a formula has no value, open the workbook in Excel or"
+            " LibreOffice and save it, or write the values themselves.",
         ),
         Problem(
             "time-wrong",

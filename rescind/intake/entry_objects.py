@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 from rescind.provider.text import storable
@@ -13,6 +14,11 @@ from rescind.provider.text import storable
 LARGEST_OBJECT = 16_384
 """The most bytes of ``params`` or ``metadata`` as JSON."""
 DEEPEST_OBJECT = 32
+
+
+def open_params(provider: Provider[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The params that are no personal data."""
+    return {k: v for k, v in params.items() if k not in provider.sealed_params}
 
 
 def object_of(entry: Mapping[str, Any], name: str) -> dict[str, Any]:

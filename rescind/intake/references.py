@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.registry import provider_named
+from rescind.intake.entry_objects import open_params
 from rescind.intake.limited_entries import LimitedEntry
 from rescind.ledger.conditions import ANY, DEFAULT, canonical
 from rescind.ledger.states import FINAL
@@ -97,7 +98,9 @@ def _earlier(ref: str, entry: Mapping[str, Any]) -> EarlierEntry:
         params = provider.canonical_params(
             provider.check_params(entry.get("params") or {})
         )
-        key = plain_text(entry.get("key")) or provider.default_key(order, params)
+        key = plain_text(entry.get("key")) or provider.default_key(
+            order, open_params(provider, params)
+        )
         account = plain_text(entry.get("account")) or "default"
     except (InvalidRequestError, TypeError, ValueError, AttributeError):
         return EarlierEntry(ref, None)

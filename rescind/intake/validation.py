@@ -11,7 +11,7 @@ from typing import Any
 from providers.registry import provider_named
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
-from rescind.intake.entry_objects import object_of
+from rescind.intake.entry_objects import object_of, open_params
 from rescind.intake.entry_times import check_window, times_of
 from rescind.intake.limited_entries import check_lane, outside
 from rescind.intake.references import Reference, after_of, check_ref, only_if_of
@@ -101,9 +101,9 @@ def check(
         provider, lambda: _of_provider(provider, entry), refused
     )
     personal = {k: v for k, v in params.items() if k in provider.sealed_params}
-    open_params = _open_params(provider, params)
+    known = open_params(provider, params)
     not_before, cancel_before = times_of(entry, now)
-    until = provider_deadline(provider, order, open_params)
+    until = provider_deadline(provider, order, known)
     check_window(not_before, until)
     key, group = text_of(entry, "key"), text_of(entry, "group")
     check_ref(entry)
@@ -119,7 +119,7 @@ def check(
         order=order,
         key=key or keys[0],
         former_key=None if key else keys[1],
-        params=open_params,
+        params=known,
         personal=personal,
         metadata=object_of(entry, "metadata"),
         group=group,
@@ -142,12 +142,7 @@ def deadline_of_provider(entry: Mapping[str, Any]) -> datetime | None:
         )
     except InvalidRequestError:
         return None
-    return provider_deadline(provider, order, _open_params(provider, params))
-
-
-def _open_params(provider: Provider[Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """The params that are no personal data."""
-    return {k: v for k, v in params.items() if k not in provider.sealed_params}
+    return provider_deadline(provider, order, open_params(provider, params))
 
 
 def _of_provider(
@@ -160,7 +155,7 @@ def _of_provider(
     checked = provider.check_params(object_of(entry, "params"))
     params = provider.canonical_params(checked)
     # A key is stored as it is, so no personal data may get into it.
-    known, former = _open_params(provider, params), _open_params(provider, checked)
+    known, former = open_params(provider, params), open_params(provider, checked)
     keys = provider.default_key(order, known), provider.default_key(written, former)
     return order, params, keys
 

@@ -19,10 +19,8 @@ from rescind.ledger.changes import retries
 from rescind.ledger.changes.lane_states import (
     LaneState,
     all_lanes,
-    hold_for_operator,
     read_lane,
     read_lanes,
-    write_lane,
 )
 from rescind.ledger.changes.operator_actions import Action, Subject, record_action
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
@@ -92,47 +90,11 @@ def lane(
 ) -> LaneView:
     """One lane; raises ``UnknownError``."""
     with reading(engine) as connection:
-        _known(connection, accounts, asked)
+        check_lane(connection, accounts, asked)
         state = read_lane(connection, asked)
         backlog = backlog_of(connection, asked, now, most)
         stalled = stalled_lanes(connection).get(asked)
     return _view(accounts, asked, state, backlog, stalled)
-
-
-@repeated
-def hold(
-    engine: Engine, accounts: Accounts, asked: Lane, now: datetime, *, by: str
-) -> None:
-    """Hold a lane: no calls are sent until ``resume``; raises ``UnknownError``.
-
-    ``by`` is the actor, here and below: see ``rescind.config.actors``.
-    """
-    subject = Subject(asked)
-    with writing(engine) as connection:
-        _known(connection, accounts, asked)
-        state = read_lane(connection, asked, for_update=True)
-        write_lane(connection, asked, hold_for_operator(state, now, by))
-        record_action(connection, by, Action.HOLD, subject, now)
-    log_action(by, Action.HOLD, subject)
-
-
-@repeated
-def resume(
-    engine: Engine, accounts: Accounts, asked: Lane, now: datetime, *, by: str
-) -> str | None:
-    """Clear a lane's hold, pause and failures; raises ``UnknownError``.
-
-    Returns the fault of the account if the accounts file still holds the lane.
-    Otherwise the caller notifies the lane for ``EVERY_OPERATION``.
-    """
-    subject = Subject(asked)
-    with writing(engine) as connection:
-        _known(connection, accounts, asked)
-        state = read_lane(connection, asked, for_update=True)
-        write_lane(connection, asked, LaneState(restored_at=state.restored_at))
-        record_action(connection, by, Action.RESUME, subject, now)
-    log_action(by, Action.RESUME, subject)
-    return accounts.fault_of(asked)
 
 
 def _view(
@@ -152,7 +114,8 @@ def _view(
     )
 
 
-def _known(connection: Connection, accounts: Accounts, asked: Lane) -> None:
+def check_lane(connection: Connection, accounts: Accounts, asked: Lane) -> None:
+    """Raise ``UnknownError`` unless the accounts file or the ledger has the lane."""
     known = {*accounts.lanes, *all_lanes(connection), *busy_lanes(connection)}
     if asked not in known:
         listed = ", ".join("/".join(lane) for lane in sorted(known)) or "none"

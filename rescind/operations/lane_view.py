@@ -45,15 +45,24 @@ class LaneView:
         if self.fault is not None:
             return "held", self.fault
         if self.state.held_at is not None:
-            return "held", self.state.held_reason
+            return "held", self._why_held()
         if self.state.paused_until is not None and now < self.state.paused_until:
             return "paused", self.state.pause_reason
         return "open", STALLED if self.stalled_since else None
+
+    def _why_held(self) -> str | None:
+        why, note = self.state.held_reason, self.state.held_note
+        return f"{why}: {note}" if note else why
 
     @property
     def held_by(self) -> str | None:
         """The actor who holds it; ``None`` if nobody does, or the accounts file."""
         return self.state.held_by if self.fault is None else None
+
+    @property
+    def held_note(self) -> str | None:
+        """Why that actor holds it, if the actor said so."""
+        return self.state.held_note if self.fault is None else None
 
     def reads_first_until(self, now: datetime) -> datetime | None:
         """Until when it reads each order before it first sends it, because the ledger
@@ -88,6 +97,7 @@ class LaneView:
             "stalled_since": stamp(to_ms(self.stalled_since)),
             "reads_first_until": stamp(to_ms(self.reads_first_until(now))),
             "held_by": self.held_by,
+            "held_note": self.held_note,
         }
 
 

@@ -42,6 +42,36 @@ def test_a_lane_is_held_and_goes_on_when_it_is_resumed(either: ApiServer) -> Non
     assert set(either.notified) == every
 
 
+def test_a_hold_says_why_wherever_it_is_shown(either: ApiServer) -> None:
+    why = "maintenance\n  until 18:00"
+    told = either.post(f"{PATH}/hold", json={"reason": why}).json()
+    assert told["why"] == "held by an operator: maintenance until 18:00"
+    assert told["held_note"] == "maintenance until 18:00"
+    assert either.get(PATH).json() == told
+    [action] = either.get("/v1/actions?limit=1").json()["actions"]
+    assert (action["action"], action["detail"]) == ("hold", told["held_note"])
+    for body in ({"reason": " "}, {"reason": None}, {}):
+        told = either.post(f"{PATH}/hold", json=body).json()
+        assert (told["why"], told["held_note"]) == ("held by an operator", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        ({"reason": "x" * 201}, 422, "/reason"),
+        ({"reason": 7}, 422, "/reason"),
+        ({"why": "x"}, 400, ""),
+        (["x"], 400, ""),
+    ],
+)
+def test_a_wrong_reason_holds_nothing(
+    api: ApiServer, body: object, status: int, param: str
+) -> None:
+    told = problem(api.post(f"{PATH}/hold", json=body), status, "invalid-request")
+    assert told["param"] == param
+    assert api.get(PATH).json()["status"] == "open"
+
+
 def test_a_lane_held_by_the_accounts_file_stays_held(api: ApiServer) -> None:
     told = api.post("/v1/lanes/iletimerkezi/default/resume").json()
     assert told["status"] == "held"

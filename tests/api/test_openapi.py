@@ -69,8 +69,9 @@ def test_each_body_of_a_wrong_type_is_refused_as_the_document_says(
     document = api.get("/openapi.json", token=None).json()
     known = api.submit(NOTPANEL).json()["id"]
     api.ask("DELETE", f"/v1/cancellations/{known}")
+    named = {"id": known, "provider": "notpanel", "account": "default"}
     found = [
-        (path.replace("{id}", known), method, operation["requestBody"])
+        (path.format(**named), method, operation["requestBody"])
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
         # An event of a provider has a body of its provider's own.

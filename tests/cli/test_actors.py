@@ -177,6 +177,23 @@ def test_a_held_lane_shows_who_holds_it(home: Home) -> None:
     assert (by[LANE], by["notpanel/second"]) == (command_actor(), None)
 
 
+def test_a_held_lane_shows_why_it_is_held(home: Home) -> None:
+    home.run("hold", LANE, "--reason", "maintenance until 18:00")
+    [line] = [one for one in home.run("lanes").out.splitlines() if LANE in one]
+    said = "held by an operator: maintenance until 18:00"
+    assert line.endswith(f"{said}, {command_actor()}")
+    assert said.partition(": ")[2] in home.run("actions").out
+    notes = {o["lane"]: o["held_note"] for o in home.run("lanes", "--json").records}
+    assert (notes[LANE], notes["notpanel/second"]) == ("maintenance until 18:00", None)
+
+
+def test_a_reason_that_is_too_long_holds_nothing(home: Home) -> None:
+    refused = home.run("hold", LANE, "--reason", "x" * 201)
+    assert refused.status != 0
+    assert "the reason of a hold must have at most 200 characters" in refused.err
+    assert "held by" not in home.run("lanes").out
+
+
 def test_show_names_who_submitted_and_who_retried(home: Home, engine: Engine) -> None:
     a_failure(home, engine)
     home.change(submitted_by="token:shop")

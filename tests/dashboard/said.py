@@ -37,6 +37,7 @@ MODULES = [
     ROOT / "rescind/ledger/changes/retries.py",
     ROOT / "rescind/ledger/changes/withdrawals.py",
     ROOT / "rescind/operations/actions.py",
+    ROOT / "rescind/operations/lane_holds.py",
     ROOT / "providers/registry.py",
 ]
 SENTENCE = re.compile(r"[a-z]+,? ([a-z]|Q7)")

@@ -14,7 +14,16 @@ from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from rescind.provider.outcomes import Reason
-from tests.dashboard.stage import PANEL, PARCEL, Served, Visitor, end, set_lane, utc_now
+from tests.dashboard.stage import (
+    PANEL,
+    PARCEL,
+    Served,
+    Visitor,
+    end,
+    set_lane,
+    take_in,
+    utc_now,
+)
 from tests.ledger.build import row
 from tests.tasks.conftest import until
 
@@ -47,6 +56,43 @@ def test_a_hold_is_asked_about_first(operator: Visitor, ledger: Engine) -> None:
     assert lane(ledger).held_at is not None
     said = operator.get(done.headers["location"]).text
     assert f"{LANE} is held: nothing is sent on it" in said
+
+
+WHY = 'maintenance <until> 18:00 & "more"'
+WHY_SHOWN = "maintenance &lt;until&gt; 18:00 &amp; &#34;more&#34;"
+
+
+def test_a_hold_shows_its_reason_wherever_it_is_shown(
+    operator: Visitor, ledger: Engine
+) -> None:
+    assert 'name="reason"' in operator.get(f"/desk/lanes/hold?lane={LANE}").text
+    assert 'name="reason"' not in operator.get(f"/desk/lanes/resume?lane={LANE}").text
+    waiting = take_in(ledger, PANEL, "1")
+    operator.send("/desk/lanes/hold", lane=LANE, reason=WHY)
+    pages = ("/", "/desk/lanes", "/desk/actions", f"/desk/cancellations/{waiting}")
+    for page in pages:
+        assert WHY_SHOWN in operator.get(page).text, page
+    shown = operator.get("/desk/lanes", **{"Accept-Language": "tr"}).text
+    assert f"bir operatör durdurdu: {WHY_SHOWN}" in shown
+
+
+def test_the_reason_is_that_of_every_lane_of_the_form(
+    operator: Visitor, ledger: Engine
+) -> None:
+    both = [LANE, "ithink/default"]
+    operator.follow("/desk/lanes/hold", lane=both, reason="maintenance")
+    with reading(ledger) as connection:
+        notes = [read_lane(connection, one).held_note for one in (PANEL, PARCEL)]
+    assert notes == ["maintenance"] * 2
+
+
+def test_a_reason_that_is_too_long_holds_nothing(
+    operator: Visitor, ledger: Engine
+) -> None:
+    refused = operator.send("/desk/lanes/hold", lane=LANE, reason="x" * 201)
+    assert refused.status_code == 422
+    assert "at most 200 characters" in refused.text
+    assert lane(ledger).held_at is None
 
 
 def test_a_resumed_lane_is_cleared_and_notified(

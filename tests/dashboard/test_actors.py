@@ -27,7 +27,13 @@ from rescind.ledger.states import State
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.tables import CANCELLATION, TRANSITION
 from rescind.ledger.storage.transactions import reading
-from rescind.operations import actions, receiver_trial, resending, withdrawal
+from rescind.operations import (
+    actions,
+    lane_holds,
+    receiver_trial,
+    resending,
+    withdrawal,
+)
 from rescind.plans.templates_file import templates_of
 from rescind.provider.outcomes import Reason
 from tests.cli.test_schedule_commands import RULES
@@ -48,6 +54,7 @@ from tests.ledger.build import add
 from tests.ledger.planned import after
 
 LANE = "notpanel/default"
+CHANGING = [actions, lane_holds, receiver_trial, resending, withdrawal]
 FAILED = (State.FAILED, Reason.UNRESOLVED)
 HELD = LaneState(held_at=utc_now(), held_reason="the key was refused")
 
@@ -266,7 +273,7 @@ def test_what_a_route_changes_has_its_actor(stage: Stage, path: str) -> None:
     assert set(actors(stage.ledger)) == {actor}
 
 
-@pytest.mark.parametrize("module", [actions, receiver_trial, resending, withdrawal])
+@pytest.mark.parametrize("module", CHANGING)
 def test_no_operation_can_be_asked_for_without_an_actor(module: Any) -> None:
     """An operation that writes names its actor, and has no default for it."""
     for name, one in inspect.getmembers(module, inspect.isfunction):

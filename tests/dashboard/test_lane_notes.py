@@ -83,7 +83,10 @@ def test_it_says_so_also_after_the_lane_was_resumed(
 ) -> None:
     gone = expired(ledger)
     assert "when its deadline passed" not in reader.get(gone).text
-    an_action(ledger, Action.HOLD, Subject(PANEL), utc_now())
-    assert "was held by ann (access token)" in reader.get(gone).text
+    why = Subject(PANEL, detail="maintenance")
+    an_action(ledger, Action.HOLD, why, utc_now())
+    shown = reader.get(gone).text
+    assert "was held by ann (access token)" in shown
+    assert "when its deadline passed. Reason: maintenance" in shown
     an_action(ledger, Action.RESUME, Subject(PANEL), utc_now())
     assert "when its deadline passed" not in reader.get(gone).text

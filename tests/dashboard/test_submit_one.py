@@ -28,6 +28,7 @@ from tests.ledger.build import add
 from tests.tasks.conftest import until
 
 PANEL_FORM = {"lane": "notpanel/default", "order": "ord_1"}
+PANEL_PAGE = "/desk/submit?lane=notpanel/default"
 UUID = "3E9CAF87-5cb7-4c4e-adcb-fc2ec54cf24e"
 
 
@@ -151,8 +152,31 @@ def test_params_with_several_values_are_read(clerk: Visitor, ledger: Engine) -> 
     }
 
 
-def test_the_forms_say_what_address_they_take(clerk: Visitor) -> None:
+@pytest.mark.parametrize("query", ["", "?lane=", "?lane=nothing/here"])
+def test_no_account_is_chosen_for_the_user(clerk: Visitor, query: str) -> None:
+    page = clerk.get(f"/desk/submit{query}").text
+    assert '<option value="" selected>choose</option>' in page
+    assert "Choose the provider and the account of the order first" in page
+    assert 'name="order"' not in page
+    assert "Submit this order" not in page
+
+
+def test_the_account_of_the_address_and_the_only_account_are_chosen(
+    clerk: Visitor, site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = "<option selected>notpanel/default</option>"
+    assert chosen in clerk.get(PANEL_PAGE).text
+    only = "rescind.dashboard.submission.submit_page.lanes_of"
+    monkeypatch.setattr(only, lambda _accounts, _within: [PANEL])
     page = clerk.get("/desk/submit").text
+    assert chosen in page
+    assert 'name="order"' in page
+    monkeypatch.setattr(only, lambda _accounts, _within: [])
+    assert "there is nothing to submit to" in clerk.get("/desk/submit").text
+
+
+def test_the_forms_say_what_address_they_take(clerk: Visitor) -> None:
+    page = clerk.get(PANEL_PAGE).text
     assert page.count("An e-mail address does not work") == 2
     described = set(re.findall(r'type="url"[^>]*aria-describedby=" ?([\w-]+)"', page))
     assert described == {"file-on_group_end-hint", "on_group_end-hint"}
@@ -160,7 +184,7 @@ def test_the_forms_say_what_address_they_take(clerk: Visitor) -> None:
 
 
 def test_a_date_has_a_year_of_four_digits(clerk: Visitor) -> None:
-    page = clerk.get("/desk/submit").text
+    page = clerk.get(PANEL_PAGE).text
     fields = re.findall(r'<input [^>]*type="datetime-local"[^>]*>', page)
     assert len(fields) == 2
     assert all('max="9999-12-31T23:59"' in one for one in fields)

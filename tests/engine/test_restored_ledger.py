@@ -32,8 +32,9 @@ from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.operations import reconciling
-from rescind.operations.actions import hold, lanes, resume
 from rescind.operations.actions import lane as one_lane
+from rescind.operations.actions import lanes
+from rescind.operations.lane_holds import hold, resume
 from rescind.operations.reconciliation import preview, reconcile
 from rescind.provider.outcomes import Finding, Outcome, Reason
 from tests.engine.parts import UnderWay

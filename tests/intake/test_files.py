@@ -124,7 +124,23 @@ WHOLE_FILES: dict[str, tuple[str | bytes, str]] = {
     "only a header": ("provider,order\n", "has a header and no rows"),
     "no header": ("notpanel,ord_1\n", "lacks provider, order; the columns are"),
     "one column missing": ("provider,id\nx,1\n", "lacks order"),
-    "a column unknown": ("provider,order,oder\nx,1,2\n", "no such column: 'oder'"),
+    "a column unknown": (
+        "provider,order,oder\nx,1,2\n",
+        r"no such column: 'oder' \(C\) \(did you mean order\?\)",
+    ),
+    "a mistyped deadline": (
+        "provider,order,cancel_befor\nx,1,2\n",
+        r"'cancel_befor' \(C\) \(did you mean cancel_before\?\)\. Correct its name, or",
+    ),
+    "a mistyped Turkish name": (
+        "provider,order,son tarhi\nx,1,2\n",
+        r"did you mean son tarih\?",
+    ),
+    "a mistyped param": (
+        "provider,order,param.reason_id,reson_id\nx,1,2,3\n",
+        r"'reson_id' \(D\) \(did you mean param\.reason_id\?\)",
+    ),
+    "a column like no other": ("provider,order,zzz\nx,1,2\n", r"'zzz' \(C\)\. Correct"),
     "a param without name": ("provider,order,param.\nx,1,2\n", "no such column"),
     "a param's own name": (
         "provider,order,reason_id\nx,1,2\n",

@@ -9,8 +9,9 @@ import gzip
 import io
 import json
 import math
+import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -254,6 +255,93 @@ def test_a_wrong_row_of_a_workbook_stops_no_other() -> None:
     )
     assert "has 3 columns, and the header 2" in str(rows[0].wrong)
     assert rows[1].entry == ONE[0]
+
+
+def formulas(*rows: Sequence[object], edit: Callable[[str], str]) -> bytes:
+    """A workbook whose first sheet's XML is edited, as another program writes it."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(book(*rows))) as old,
+        zipfile.ZipFile(out, "w") as new,
+    ):
+        for name in old.namelist():
+            content = old.read(name).decode()
+            is_sheet = name == "xl/worksheets/sheet1.xml"
+            new.writestr(name, edit(content) if is_sheet else content)
+    return out.getvalue()
+
+
+HEADER = ["provider", "order", "cancel_before", "metadata.n", "why"]
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        (["notpanel", '=CONCAT("ord_",1)'], "B2"),
+        (["notpanel", "ord_1", "=NOW()+1"], "C2"),
+        (["notpanel", "=A1", None, "=A1"], "B2, D2"),
+        (["=A1", "ord_1"], "A2"),
+        ([None, None, None, "=A1"], "D2"),
+    ],
+)
+def test_a_formula_without_a_value_is_named_and_stops_no_other_row(
+    row: list[object], cells: str
+) -> None:
+    first, second = read(book(HEADER, row, ["notpanel", "ord_1"]))
+    assert (first.line, first.entry) == (2, None)
+    assert f"has a formula without a value in {cells}: open the file in" in str(
+        first.wrong
+    )
+    assert second.entry == ONE[0]
+
+
+def test_a_column_that_is_not_read_may_have_formulas() -> None:
+    (row,) = read(book(HEADER, ["notpanel", "ord_1", None, None, "=A1"]))
+    assert row.entry == ONE[0]
+
+
+def test_a_formula_in_the_header_is_named() -> None:
+    with pytest.raises(
+        FileError, match="its header has a formula without a value in B1"
+    ):
+        read(book(["provider", "=A2"], ["notpanel", "ord_1"]))
+
+
+@pytest.mark.parametrize(
+    ("value", "read_as"),
+    [
+        ("<v>7</v>", {"metadata": {"n": "7"}}),
+        # A formula whose text is empty: as Excel and as LibreOffice write it.
+        ("<v></v>", {}),
+        ("<v/>", {}),
+        ("", {}),
+    ],
+)
+def test_a_formula_with_a_value_is_read_as_its_value(
+    value: str, read_as: dict[str, object]
+) -> None:
+    kind = "" if read_as else ' t="str"'
+
+    def edit(xml: str) -> str:
+        cell = r'<c r="D2"( s="\d+")?><f>A1</f><v ?/?>(</v>)?</c>'
+        made, times = re.subn(cell, f'<c r="D2"{kind}><f>A1</f>{value}</c>', xml)
+        assert times == 1
+        return made
+
+    data = formulas(HEADER, ["notpanel", "ord_1", None, "=A1"], edit=edit)
+    assert entries(data) == [{**ONE[0], **read_as}]
+
+
+def test_a_formula_that_cannot_be_read_leaves_its_value() -> None:
+    def edit(xml: str) -> str:
+        cell = r'<c r="D2"( s="\d+")?><f>A1</f><v ?/?>(</v>)?</c>'
+        odd = '<c r="D2"><f t="shared" ref="D2" si="0">"open</f><v>7</v></c>'
+        made, times = re.subn(cell, odd, xml)
+        assert times == 1
+        return made
+
+    data = formulas(HEADER, ["notpanel", "ord_1", None, "=A1"], edit=edit)
+    assert entries(data) == [{**ONE[0], "metadata": {"n": "7"}}]
 
 
 def archive(**members: str) -> bytes:

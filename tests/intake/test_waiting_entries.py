@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from providers.registry import BY_NAME
 from rescind.intake.files.file_reading import parse
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
@@ -226,6 +228,19 @@ def test_an_entry_waits_for_the_first_of_two_with_one_key_and_not_for_the_second
     assert one.code is RefusalCode.UNKNOWN_PREDECESSOR
     again = take(engine, first, *both, entry(5, after="b"))
     assert before(engine, again[-1]) == {again[1].id: "cancelled"}
+
+
+def test_a_ref_finds_an_entry_whose_provider_makes_keys_of_params(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def everything(_: Any, order: str, params: Mapping[str, Any]) -> str:
+        return f"{order}:{sorted(params)}"
+
+    monkeypatch.setattr(type(BY_NAME["akinon"]), "default_key", everything)
+    params = {"is_all": True, "reasons": {"1": 2}, "ibans": {"1": "TR33"}}
+    order = {"provider": "akinon", "order": "7", "params": params, "ref": "a"}
+    first, one = take(engine, order, entry(2, after="a"))
+    assert before(engine, one) == {first.id: "cancelled"}
 
 
 def test_an_entry_may_wait_for_one_whose_key_a_later_entry_could_not_have(

@@ -27,6 +27,7 @@ from rescind.ledger.changes.operator_actions import (
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.states import State
+from rescind.ledger.storage.tables import LANE as LANE_TABLE
 from rescind.ledger.storage.transactions import reading, writing
 from tests.ledger.build import HOUR, LANE, LEASE, NOW, add, new, row, take_in
 
@@ -74,6 +75,26 @@ def test_a_lane_keeps_who_holds_it_until_it_is_resumed(engine: Engine) -> None:
     with writing(engine) as connection:
         write_lane(connection, LANE, LaneState())
         assert read_lane(connection, LANE).held_by is None
+
+
+@given(before=st.none() | st.just("an earlier reason"), note=st.none() | st.text())
+def test_a_hold_has_the_reason_of_who_holds_and_none_of_an_earlier_hold(
+    before: str | None, note: str | None
+) -> None:
+    earlier = hold_for_operator(LaneState(), NOW - HOUR, BEN, before)
+    held = hold_for_operator(earlier, NOW, ANN, note)
+    assert (held.held_by, held.held_note) == (ANN, note)
+    assert after_success(held) == held
+
+
+def test_a_reason_goes_with_its_hold(engine: Engine) -> None:
+    with writing(engine) as connection:
+        write_lane(connection, LANE, hold_for_operator(LaneState(), NOW, ANN, "why"))
+        assert read_lane(connection, LANE).held_note == "why"
+        # As a process of the version before resumes it: it does not know the reason.
+        none = dict.fromkeys(("held_at", "held_reason", "held_by"))
+        connection.execute(LANE_TABLE.update().values(none))
+        assert read_lane(connection, LANE) == LaneState()
 
 
 def test_actions_are_listed_by_pages_the_newest_first(engine: Engine) -> None:

@@ -37,6 +37,17 @@ class NewDeadline:
     late: int
     """How many of the chosen cannot be changed without one."""
     required: bool
+    written: str = ""
+    """What the user had written into it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonField:
+    """A confirmation's field for why the user does this."""
+
+    most: int
+    """Characters that it may have."""
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,7 @@ class Confirmation:
     more: str = ""
     """A remark, if more match than one form can change."""
     deadline: NewDeadline | None = None
+    reason: ReasonField | None = None
     back: str = LIST
 
 

@@ -16,8 +16,8 @@ from rescind.dashboard.bulk.lane_questions import (
 )
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.translation import N_, _, ngettext
-from rescind.operations import actions
 from rescind.operations.actions import EVERY_OPERATION
+from rescind.operations.lane_holds import hold, resume
 from rescind.operations.lane_view import LaneView
 
 
@@ -30,21 +30,24 @@ class LaneAction:
     """The notice of the overview: ``?done=``."""
     why_not: Callable[[LaneView, datetime], str | None]
     question: Callable[[Sequence[LaneView]], Question]
-    change: Callable[[Dashboard, Lane, str], None]
-    """Change one lane, as the user of that name asked; raises ``UnknownError``."""
+    change: Callable[[Dashboard, Lane, str, str | None], None]
+    """Change one lane, as the user of that name asked, for the reason given; raises
+    ``UnknownError``."""
     nothing: Callable[[], str]
     said: Callable[[int], str]
     """What was done, for a number of lanes."""
+    takes_reason: bool = False
+    """Whether the user may write why; others ignore the reason."""
 
 
-def _hold(dashboard: Dashboard, lane: Lane, by: str) -> None:
+def _hold(dashboard: Dashboard, lane: Lane, by: str, note: str | None) -> None:
     known = (dashboard.engine, dashboard.accounts)
-    actions.hold(*known, lane, dashboard.now(), by=by)
+    hold(*known, lane, dashboard.now(), note, by=by)
 
 
-def _resume(dashboard: Dashboard, lane: Lane, by: str) -> None:
+def _resume(dashboard: Dashboard, lane: Lane, by: str, _note: str | None) -> None:
     known = (dashboard.engine, dashboard.accounts)
-    fault = actions.resume(*known, lane, dashboard.now(), by=by)
+    fault = resume(*known, lane, dashboard.now(), by=by)
     if fault is None:
         dashboard.notify({operation: {lane} for operation in EVERY_OPERATION})
 
@@ -59,6 +62,7 @@ HOLD = LaneAction(
     said=lambda count: ngettext(
         "%(num)s lane is held", "%(num)s lanes are held", count
     ),
+    takes_reason=True,
 )
 RESUME = LaneAction(
     name="resume",

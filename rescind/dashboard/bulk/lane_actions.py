@@ -18,6 +18,7 @@ from rescind.dashboard.bulk.confirmation import (
     OVERVIEW,
     Confirmation,
     Nothing,
+    ReasonField,
     Result,
     ask,
     tell,
@@ -36,8 +37,10 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.operations import actions
 from rescind.operations.actions import UnknownError
+from rescind.operations.lane_holds import LONGEST_NOTE, hold_note
 from rescind.operations.lane_view import LaneView
 
 router = APIRouter(route_class=DashboardRoute)
@@ -89,10 +92,22 @@ def _add(action: LaneAction) -> None:
         who: LimitedOperator,
         lane: Texts = [],  # noqa: B006
         provider: Text = "",
+        reason: Text = "",
     ) -> Response:
         names = _selected(dashboard, who, lane, provider)
-        return _do(request, dashboard, action, names, who)
+        return _do(request, dashboard, action, names, who, hold_note(reason))
 
+    def again(
+        request: Request, dashboard: Dashboard, who: Session, sent: Sent
+    ) -> Response:
+        lanes, provider = sent.getlist("lane"), sent.get("provider", "")
+        names, reason = (
+            _selected(dashboard, who, lanes, provider),
+            sent.get("reason", ""),
+        )
+        return ask(request, _confirmation(action, dashboard, who, names, reason))
+
+    shows_again(f"{LANES}/{action.name}")(again)
     router.get(f"{LANES}/{action.name}")(asking)
     router.post(f"{LANES}/{action.name}")(doing)
 
@@ -121,7 +136,11 @@ class _Seen:
 
 
 def _confirmation(
-    action: LaneAction, dashboard: Dashboard, who: Session, names: Sequence[str]
+    action: LaneAction,
+    dashboard: Dashboard,
+    who: Session,
+    names: Sequence[str],
+    reason: str = "",
 ) -> Confirmation | Nothing:
     seen = _seen(action, dashboard, who, names)
     if not seen.able:
@@ -134,6 +153,7 @@ def _confirmation(
         chosen=[(one.name, _waiting(one)) for one in seen.able],
         unable=seen.unable,
         unable_words=_("Others are left as they are:"),
+        reason=ReasonField(LONGEST_NOTE, reason) if action.takes_reason else None,
         back=OVERVIEW if len(names) == 1 and who.limits.unlimited else LANES,
     )
 
@@ -194,12 +214,13 @@ def _do(
     action: LaneAction,
     names: Sequence[str],
     who: Session,
+    note: str | None,
 ) -> Response:
     done: list[str] = []
     refused: list[str] = []
     for name in names:
         try:
-            action.change(dashboard, _named(name, who), who.actor)
+            action.change(dashboard, _named(name, who), who.actor, note)
             done.append(name)
         except UnknownError as error:
             refused.append(_unknown(error, who))

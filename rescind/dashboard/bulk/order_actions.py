@@ -48,9 +48,11 @@ from rescind.dashboard.selection import (
     Selection,
     SelectionInQuery,
     TheSelection,
+    selection_of,
 )
 from rescind.dashboard.sessions import Session
 from rescind.dashboard.translation import _, ngettext
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.ledger.reading.queries import rows_of, stamp
 from rescind.ledger.storage.milliseconds import from_ms, in_ms
 from rescind.ledger.storage.transactions import reading
@@ -104,6 +106,14 @@ def _add(action: OrderAction) -> None:
         order = Order(now, who.actor, before)
         return _do(request, dashboard, action, selected, order, who)
 
+    def again(
+        request: Request, dashboard: Dashboard, who: Session, sent: Sent
+    ) -> Response:
+        selected = selection_of(request, who, sent)
+        deadline = sent.get("deadline", "")
+        return ask(request, _confirmation(action, dashboard, selected, deadline))
+
+    shows_again(f"/desk/{action.name}/now")(again)
     router.post(f"/desk/{action.name}")(asked)
     router.get(f"/desk/{action.name}")(asking)
     router.post(f"/desk/{action.name}/now")(doing)
@@ -147,7 +157,7 @@ def _chosen(
 
 
 def _confirmation(
-    action: OrderAction, dashboard: Dashboard, selected: Selection
+    action: OrderAction, dashboard: Dashboard, selected: Selection, deadline: str = ""
 ) -> Confirmation | Nothing:
     now = dashboard.now()
     chosen = _chosen(action, dashboard, selected, now)
@@ -163,7 +173,9 @@ def _confirmation(
         unable=chosen.unable,
         unable_words=action.unable(len(chosen.unable)),
         more=_more(len(chosen.able)) if chosen.more else "",
-        deadline=_deadline(chosen.able, now) if action.takes_deadline else None,
+        deadline=_deadline(chosen.able, now, deadline)
+        if action.takes_deadline
+        else None,
     )
 
 
@@ -197,10 +209,12 @@ def _more(count: int) -> str:
     )
 
 
-def _deadline(able: Sequence[Row[Any]], now: datetime) -> NewDeadline:
+def _deadline(
+    able: Sequence[Row[Any]], now: datetime, written: str = ""
+) -> NewDeadline:
     deadlines = [from_ms(row.cancel_before) for row in able]
     late = sum(one is not None and one <= now for one in deadlines)
-    return NewDeadline(late, required=late == len(able))
+    return NewDeadline(late, required=late == len(able), written=written)
 
 
 # --- the change -----------------------------------------------------------------------

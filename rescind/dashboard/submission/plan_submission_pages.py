@@ -33,6 +33,7 @@ from rescind.dashboard.submission.plan_form import (
 )
 from rescind.dashboard.submission.plan_inputs import PREFIX
 from rescind.dashboard.translation import _
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.intake.receipts import Receipt, lanes_to_notify
 from rescind.plans.plan_templates import Template
 
@@ -73,6 +74,15 @@ async def check(
     """Keep the input if the plan would be accepted; the preview shows its steps."""
     written = await texts_of(request)
     return await run_in_threadpool(_check, request, dashboard, who, written)
+
+
+@shows_again("/desk/submit/plan")
+def _again(
+    request: Request, dashboard: Dashboard, who: Session, sent: Sent
+) -> Response:
+    written = dict(sent.items())
+    template = _named(dashboard, who, written.get("plan", ""))
+    return _form(request, PlanForm(template, written))
 
 
 def _check(

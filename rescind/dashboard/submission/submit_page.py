@@ -29,6 +29,7 @@ from rescind.dashboard.submission.param_fields import PREFIX
 from rescind.dashboard.submission.plan_form import templates_for
 from rescind.dashboard.submission.single_form import SingleForm
 from rescind.dashboard.translation import _
+from rescind.dashboard.unsent_forms import Sent, shows_again
 from rescind.intake.limited_entries import limited
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt
@@ -60,9 +61,9 @@ def show_forms(
 ) -> Response:
     """The page with both forms, filled in as before if something was wrong."""
     lanes = lanes_of(dashboard.accounts, who.limits)
-    if form is None and lanes:
+    if form is None:
         lane = _chosen(lanes, (written or {}).get("lane", ""))
-        form = SingleForm(lane, within=who.limits)
+        form = SingleForm(lane, within=who.limits) if lane else None
     return page(
         request,
         "submit.html",
@@ -82,9 +83,15 @@ def lanes_of(accounts: Accounts, within: Limits) -> list[Lane]:
     return sorted(lane for lane in known if within.touches(*lane))
 
 
-def _chosen(lanes: list[Lane], name: str) -> Lane:
+def _chosen(lanes: list[Lane], name: str) -> Lane | None:
+    """The lane of that name, or the only one.
+
+    No other is chosen for the user: an order would easily go to a wrong provider.
+    """
+    if len(lanes) == 1:
+        return lanes[0]
     provider, _slash, account = name.partition("/")
-    return (provider, account) if (provider, account) in lanes else lanes[0]
+    return (provider, account) if (provider, account) in lanes else None
 
 
 def _known(accounts: Accounts, name: str, within: Limits) -> Lane:
@@ -118,6 +125,18 @@ async def submit_one(
     """Submit one cancellation; with a wrong field, show the form again."""
     written = await texts_of(request)
     return await run_in_threadpool(_submit, request, dashboard, written, who)
+
+
+@shows_again("/desk/submit/one")
+def _again(
+    request: Request, dashboard: Dashboard, who: Session, sent: Sent
+) -> Response:
+    written = dict(sent.items())
+    lane = _known(dashboard.accounts, written.get("lane", ""), who.limits)
+    form = SingleForm(lane, written, within=who.limits)
+    if why := _other_fields(written):
+        form.wrong["lane"] = why
+    return show_forms(request, dashboard, who, form=form)
 
 
 def _submit(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from providers.registry import PROVIDERS
 from rescind.intake.files.cells import bare, order_of, references_of, whole
 from rescind.intake.files.column_names import RESULTS, column_named
 from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
+from rescind.intake.files.nearest_column import letters_of, nearest_column
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, provider_in_any_case, read_json
 
@@ -54,21 +54,22 @@ def _check_header(header: Sequence[str], name: str) -> None:
             f"{name}: its first line must name the columns, and lacks"
             f" {', '.join(missing)}; the columns are {known}"
         )
-    unknown = [column for column in header if not _is_column(column)]
+    unknown = {n: one for n, one in enumerate(header, 1) if not _is_column(one)}
     if unknown:
-        listed = ", ".join(repr(column[:40]) for column in unknown[:10])
+        shown = [f"{one[:40]!r} ({letters_of(n)})" for n, one in unknown.items()]
         raise FileError(
-            f"{name}: no such column: {listed}{_meant(unknown)}; the columns are"
-            f" {known}"
+            f"{name}: no such column: {', '.join(shown[:10])}"
+            f"{_meant([*unknown.values()])}. Correct its name, or remove it: a column"
+            " that is not known may be a mistyped deadline, so it is not skipped. The"
+            f" columns are {known}"
         )
     check_distinct(header, name)
 
 
 def _meant(unknown: Sequence[str]) -> str:
-    """What was meant, if a column is named like a parameter of a provider."""
-    params = {p for one in PROVIDERS for p in one.params_model.model_fields}
-    meant = [f"param.{column}" for column in unknown if column in params]
-    return f" (did you mean {', '.join(meant)}?)" if meant else ""
+    """The known columns whose names are nearest to these."""
+    near = [name for one in unknown[:10] if (name := nearest_column(one))]
+    return f" (did you mean {', '.join(dict.fromkeys(near))}?)" if near else ""
 
 
 def check_decoded(header: Sequence[str], name: str) -> None:

@@ -51,6 +51,8 @@ class LaneState:
     """The actor who holds it; ``None`` if a fault of the account does."""
     restored_at: datetime | None = None
     """When the ledger was last restored from an older copy: see ``ledger.restored``."""
+    held_note: str | None = None
+    """Why the actor of ``held_by`` holds it, in that actor's words."""
 
     @property
     def good(self) -> bool:
@@ -122,11 +124,12 @@ def held(lane: LaneState, why: str, policy: Policy, now: datetime) -> LaneState:
     )
 
 
-def hold_for_operator(lane: LaneState, now: datetime, by: str) -> LaneState:
+def hold_for_operator(
+    lane: LaneState, now: datetime, by: str, note: str | None = None
+) -> LaneState:
     """The state held until ``rescind resume``: no probe releases it."""
-    return replace(
-        lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None, held_by=by
-    )
+    lane = replace(lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None)
+    return replace(lane, held_by=by, held_note=note)
 
 
 # --- in the ledger ----------------------------------------------------------------
@@ -244,4 +247,7 @@ def _state(row: Row[Any]) -> LaneState:
     """The state in a row that begins with the key and goes on as ``_STATE``."""
     values: dict[str, Any] = dict(zip(_STATE, row[len(_KEY) :], strict=True))
     values.update({name: from_ms(values[name]) for name in _TIMES})
+    if values["held_reason"] != HELD_BY_OPERATOR:
+        # A process of an earlier version resumes a lane without clearing the note.
+        values["held_note"] = None
     return LaneState(**values)

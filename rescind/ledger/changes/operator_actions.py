@@ -54,8 +54,9 @@ class Subject:
     number: int | None = None
     """How many cancellations, or notifications, it changes or submits."""
     detail: str | None = None
-    """For ``SUBMIT``, the group, if all have the same; for ``PRUNE``, the time before
-    which the deleted records ended; for ``TEST``, the receiver's host."""
+    """For ``SUBMIT``, the group, if all have the same; for ``HOLD``, why; for
+    ``PRUNE``, the time before which the deleted records ended; for ``TEST``, the
+    receiver's host."""
 
 
 def record_action(

@@ -216,6 +216,8 @@ class Lane(SQLModel, table=True):
     restored_at: int | None = Field(default=None, sa_column=_time())
     """When the ledger was last restored from an older copy; ``None`` if the row is
     newer than that: ``ledger_restore`` has the time then."""
+    held_note: str | None = Field(default=None, sa_column=_text())
+    """Why the actor of ``held_by`` holds the lane, in that actor's words."""
 
 
 def table(model: type[SQLModel]) -> Table:
