@@ -16,7 +16,7 @@ from rescind.config.accounts import Lane
 from rescind.engine.clock import Clock
 from rescind.engine.deciding import log_lane
 from rescind.engine.duplicates import DuplicateGuard
-from rescind.engine.lane_operation import Entry, Submission
+from rescind.engine.inbox import Entry, Submission
 from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
 from rescind.engine.restore_guard import hold_back_unread

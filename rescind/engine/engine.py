@@ -19,7 +19,8 @@ from rescind.engine.clock import Clock
 from rescind.engine.committing import Committer
 from rescind.engine.dispatcher import GATHER_SECONDS, Dispatcher
 from rescind.engine.executor import Executor
-from rescind.engine.lane_operation import Entry, LaneOperation, Submission
+from rescind.engine.inbox import Submission
+from rescind.engine.lane_operation import LaneOperation
 from rescind.engine.lane_registry import Key, Registry
 from rescind.engine.permit_requests import PermitRequests
 from rescind.engine.permits import Limiter
@@ -65,9 +66,8 @@ class Engine:
         self._changed = threading.Condition()
         self._dispatcher = Dispatcher(executor, self._changed)
         self._settling = Settling(clock, self._dispatcher, limiter, registry)
-        self._committer = Committer(
-            ledger, clock, registry, self._settling, deliveries_due
-        )
+        settled = (self._settling, deliveries_due)
+        self._committer = Committer(ledger, clock, registry, *settled)
         self._requests = PermitRequests(registry, limiter, clock)
         self._submitted: list[Submission] = []
         self._notified: dict[Key, None] = {}
@@ -85,12 +85,10 @@ class Engine:
     ) -> Future[frozenset[str]]:
         """Insert these cancellations, and call their providers as soon as possible.
 
-        No two of ``new`` may have the same key. The future is resolved when all of
-        ``new`` are committed. It holds the ids that were inserted; the keys of the
-        others were in the ledger already. Of ``dependents``, those are inserted whose
-        keys are new, and that wait only for what the same transaction inserts: the
-        caller inserts the others. Cancelling the future withdraws the cancellations
-        that are not committed yet. Raises ``EngineStoppedError``.
+        No two of ``new`` may have the same key. The future is resolved when all of them
+        are committed. It holds the ids whose keys were new, of ``dependents`` only
+        those that wait for nothing but what the same transaction inserts. Cancelling it
+        withdraws what is not committed yet. Raises ``EngineStoppedError``.
         """
         submission = Submission(new, dependents)
         with self._changed:
@@ -135,12 +133,11 @@ class Engine:
         self._registry.reload()
         self._drain()
         stopping = self._stop_seen = self._requests.stopping = self._stopping
-        if stopping:
-            for operation in self._registry:
-                self._settling.withdraw(operation)
+        for operation in self._registry if stopping else ():
+            self._settling.withdraw(operation)
         active = self._registry.active
-        now = self._clock.monotonic()
-        plan = Plan(now, alone=len(active) == 1, stopping=stopping)
+        alone = len(active) == 1
+        plan = Plan(self._clock.monotonic(), alone=alone, stopping=stopping)
         for operation in active:
             share = plan.take(operation)
             if share is None and operation.permits and not operation.passed_over:
@@ -219,16 +216,14 @@ class Engine:
         for operation, grant in granted:
             operation.asking = False
             operation.permits.extend(grant.places)
-            wait = grant.wait.total_seconds()
-            operation.permits_at = self._clock.monotonic() + wait
+            operation.permits_at = self._clock.monotonic() + grant.wait.total_seconds()
             self._registry.activate(operation)
         self._collect_results()
 
     def _arrive(self, submission: Submission) -> None:
         submission.settle(0, ())
-        for new in () if submission.abandoned else submission.new:
-            operation = self._registry.get((new.provider, new.account), "cancel")
-            entry = Entry(new, submission, submission.dependents.get(new.id, ()))
+        for entry in submission.entries():
+            operation = self._registry.get(entry.new.lane, "cancel")
             operation.inbox_of(entry).append(entry)
             self._registry.activate(operation)
 

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection, Sequence
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rescind.config.accounts import Lane, LaneConfig
 from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.calls import Caller
+from rescind.engine.inbox import Entry
 from rescind.engine.rate_limiter import Permit
-from rescind.ledger.changes.dependencies import NO_DEPENDENTS, Dependents, Waiting
-from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
 from rescind.provider.policy import Policy
@@ -41,58 +38,6 @@ FIRST_PACE = 50.0
 """Assumed calls a second of a lane without a rate, until its pace is measured."""
 HANGS_SECONDS = 0.5
 """Time without any result after which a lane counts as hanging and has no pace."""
-
-
-class Submission:
-    """The new cancellations of one message. Its future is resolved when all of ``new``
-    are committed."""
-
-    def __init__(
-        self, new: Sequence[NewCancellation], dependents: Dependents = NO_DEPENDENTS
-    ) -> None:
-        self.new = new
-        self.dependents = dependents
-        self.future: Future[frozenset[str]] = Future()
-        """Its result is the ids that were inserted. The keys of the other cancellations
-        were in the ledger already."""
-        self._left = len(new)
-        self._inserted: set[str] = set()
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether its sender no longer waits for it."""
-        return self.future.done()
-
-    def settle(self, settled: int, inserted: Collection[str]) -> None:
-        """Count ``settled`` more of ``new`` as committed. ``inserted``: the ids that
-        were inserted with them."""
-        self._left -= settled
-        self._inserted.update(inserted)
-        if not self._left:
-            # Its sender may cancel the future at this moment.
-            with suppress(InvalidStateError):
-                self.future.set_result(frozenset(self._inserted))
-
-    def fail(self, error: Exception) -> None:
-        """Fail the future: the cancellations could not be written. Its sender decides
-        what happens next."""
-        with suppress(InvalidStateError):
-            self.future.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One new cancellation, and the submission that waits for it."""
-
-    new: NewCancellation
-    submission: Submission
-    dependents: Sequence[Waiting] = ()
-    """Those to insert with it, if this transaction inserts all that they wait for."""
-
-    @property
-    def rows(self) -> int:
-        """Cancellations to insert."""
-        return 1 + len(self.dependents)
 
 
 @dataclass(eq=False, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from rescind.config.accounts import Lane
 from rescind.engine.call_results import CallResult
-from rescind.engine.lane_operation import Entry, LaneOperation
+from rescind.engine.inbox import Entry
+from rescind.engine.lane_operation import LaneOperation
 from rescind.ledger.changes.lane_states import LaneState
 from rescind.ledger.progress import Change, Claimed
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from rescind.engine.lane_operation import Entry, LaneOperation
+from rescind.engine.inbox import Entry
+from rescind.engine.lane_operation import LaneOperation
 from rescind.engine.lane_share import Share
 
 MOST_ROWS = 400

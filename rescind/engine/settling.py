@@ -9,13 +9,8 @@ from rescind.config.accounts import Lane
 from rescind.engine.clock import Clock
 from rescind.engine.deciding import GRACE, log_changes
 from rescind.engine.dispatcher import Dispatcher
-from rescind.engine.lane_operation import (
-    OPERATION_OF,
-    Call,
-    Entry,
-    LaneOperation,
-    Submission,
-)
+from rescind.engine.inbox import Entry, Submission
+from rescind.engine.lane_operation import OPERATION_OF, Call, LaneOperation
 from rescind.engine.lane_registry import Registry
 from rescind.engine.lane_share import Share
 from rescind.engine.permits import Limiter

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from rescind.config.accounts import Lane
 from rescind.engine.call_results import FINE
 from rescind.engine.deciding import changes_of, lane_after, lease_of, throttles
-from rescind.engine.lane_operation import Entry
+from rescind.engine.inbox import Entry
 from rescind.engine.lane_share import GOOD, Share
 from rescind.ledger.changes.claims import Wanted, claim_many, waiting_many
 from rescind.ledger.changes.insert_claimed import insert_claimed, may_insert_claimed

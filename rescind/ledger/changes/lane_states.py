@@ -74,13 +74,8 @@ def may_call(lane: LaneState, policy: Policy, now: datetime) -> int:
 def after_success(lane: LaneState) -> LaneState:
     """The state after a readable answer: the lane works again."""
     # A throttle from another call stays in force, and so does an operator's hold.
-    over = lane.failures > 0
-    lane = replace(
-        lane,
-        failures=0,
-        paused_until=None if over else lane.paused_until,
-        pause_reason=None if over else lane.pause_reason,
-    )
+    if lane.failures > 0:
+        lane = replace(lane, failures=0, paused_until=None, pause_reason=None)
     if lane.held_reason == HELD_BY_OPERATOR:
         return lane
     return replace(lane, held_at=None, held_reason=None, probe_at=None)
