@@ -1,7 +1,8 @@
 """One transaction for many lanes: it records results, inserts new orders, and claims.
 
-Every transaction writes in the same order: results, lanes, new orders, claims, and each
-of these in the order of its keys. Two workers on PostgreSQL therefore cannot deadlock.
+Every transaction writes in the same order: results, lanes, new orders, and each of
+these in the order of its keys. Claims come before or after the new orders, and wait for
+no lock. Two workers on PostgreSQL therefore cannot deadlock.
 """
 
 from __future__ import annotations
