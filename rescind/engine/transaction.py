@@ -1,8 +1,9 @@
 """One transaction for many lanes: it records results, inserts new orders, and claims.
 
-Every transaction writes in the same order: results, lanes, new orders, and each of
-these in the order of its keys. Claims come before or after the new orders, and wait for
-no lock. Two workers on PostgreSQL therefore cannot deadlock.
+Every transaction writes in the same order: results, lanes, claims, new orders, and each
+of these in the order of its keys. Claims, which may also follow new orders, skip rows
+that another transaction has locked. So two workers on PostgreSQL hardly ever deadlock.
+If they do, PostgreSQL undoes one of the two transactions, and its worker repeats it.
 """
 
 from __future__ import annotations
@@ -63,8 +64,7 @@ def commit(ledger: Engine, shares: Sequence[Share], now: datetime) -> Committed:
         for share in shares:
             _allow(share, now)
             _note_released(share, recorded)
-        # Of those with a deadline, the nearest comes first, be it old or new.
-        first = [share for share in shares if _may_claim_first(share)]
+        first = [share for share in shares if _claims_first(share)]
         _claim(connection, first, now)
         _insert(connection, shares, now)
         _claim(connection, [share for share in shares if share not in first], now)
@@ -178,15 +178,21 @@ def _register(
 def _direct(share: Share) -> int:
     """How many of its entries, from the first one on, can be sent at once."""
     others_are_due = share.claims and not share.drained
-    if others_are_due or share.operation.limited or not _may_claim_first(share):
+    if others_are_due or not _claims_first(share):
         return 0
     room = share.calls * share.operation.batch - len(share.claimed)
     return min(len(share.entries), room)
 
 
-def _may_claim_first(share: Share) -> bool:
-    """Whether none of its entries may be more urgent than what the ledger holds."""
-    return all(may_insert_claimed(one.new) for one in share.entries)
+def _claims_first(share: Share) -> bool:
+    """Whether it claims before its entries are inserted, which can then be inserted as
+    claimed.
+
+    Of those with a deadline, the nearest comes first, be it old or new. In a lane with
+    a rate, all are claimed together: permits that are left over are lost.
+    """
+    plain = all(may_insert_claimed(one.new) for one in share.entries)
+    return plain and not (share.entries and share.operation.limited)
 
 
 def _is_due(entry: Entry, now: datetime) -> bool:

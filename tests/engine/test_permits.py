@@ -112,6 +112,21 @@ def take_away(world: World, one: str) -> None:
         )
 
 
+def test_a_permit_whose_order_another_worker_took_is_used_for_a_new_order(
+    world: World,
+) -> None:
+    [one] = insert_orders(world, 1)
+    world.engine.notify([(LIMITED, "cancel")])
+    world.settle()
+    [request] = world.limiter.requests
+    take_away(world, one)
+    world.submit_orders(["new"])
+    # The next request would bring nothing for half a minute.
+    world.limiter.grant(request, 1, 30.0)
+    world.step()
+    assert world.orders_under_way() == ["new"]
+
+
 def test_permits_that_arrive_when_no_order_is_left_are_released_at_once(
     world: World,
 ) -> None:
