@@ -59,6 +59,7 @@ class Host:
             here.clock,
             lambda: self.notify("webhooks"),
         )
+        self._stopping = False
         self._jobs: dict[str, BackgroundJob] = {}
         self._jobs.update(jobs(self))
         self._thread = threading.Thread(
@@ -87,6 +88,7 @@ class Host:
 
     def stop(self) -> None:
         """Begin no new work; ``join`` waits for the end. Safe in a signal handler."""
+        self._stopping = True
         self.engine.stop()
         for job in self._jobs.values():
             job.stop()
@@ -108,11 +110,12 @@ class Host:
             log.critical("the engine ended by a bug of ours", exc_info=error)
 
     def _watched(self) -> Iterator[Watched]:
-        alive = self._thread.is_alive() or shutdown_flag.stopping()
+        # A thread that was told to stop may have ended.
+        over = self._stopping or shutdown_flag.stopping()
+        alive = self._thread.is_alive() or over
         yield Watched("engine", self.engine.busy_since, STEP_SECONDS, alive)
         for job in self._jobs.values():
-            alive = job.alive or shutdown_flag.stopping()
-            yield Watched(job.name, job.busy_since, job.bound, alive)
+            yield Watched(job.name, job.busy_since, job.bound, job.alive or over)
         oldest = self._executor.oldest()
         if oldest is not None:
             began, call = oldest
