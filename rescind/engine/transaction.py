@@ -3,7 +3,7 @@
 Every transaction writes in the same order: results, lanes, claims, new orders, and each
 of these in the order of its keys. Claims, which may also follow new orders, skip rows
 that another transaction has locked. So two workers on PostgreSQL hardly ever deadlock.
-If they do, PostgreSQL undoes one of the two transactions, and its worker repeats it.
+If they do, PostgreSQL undoes one of the two transactions, which is made again at once.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from rescind.ledger.changes.lane_states import (
 from rescind.ledger.changes.recording import LaneChanges, Recorded, record_many
 from rescind.ledger.states import State
 from rescind.ledger.storage.counters import THROTTLE, count
+from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import writing
 
 MOST_COUNTED = 1000
@@ -50,6 +51,7 @@ class Committed:
     rows: int
 
 
+@repeated
 def commit(ledger: Engine, shares: Sequence[Share], now: datetime) -> Committed:
     """Write ``shares`` in one transaction.
 

@@ -16,6 +16,10 @@ from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.waiting_insertion import DEEPEST
 from rescind.ledger.states import FINAL
 
+MOST_TOGETHER = 100
+"""Most entries that are inserted with the last one for which they wait. With more, few
+messages would fill many transactions of a worker, and its other lanes would wait."""
+
 
 # A tuple: a message makes a thousand at once, and an object costs more.
 class _Place(NamedTuple):
@@ -36,7 +40,7 @@ def new_dependents(
     ``good`` wait for nothing. Each is listed, in the order of ``new``, under the id of
     the last entry of ``good`` for which it waits. One whose key, or whose predecessor's
     key, another entry has is left: the ledger may refuse one of the two. So is one
-    whose predecessor has ended on arrival.
+    whose predecessor has ended on arrival, and so are more than ``MOST_TOGETHER``.
     """
     some = [one for one in new if one.depends]
     if not some:
@@ -58,7 +62,7 @@ def new_dependents(
         ids = list(dict.fromkeys(each.new.id for each in before))
         waiting = Waiting(one, ids, one.only_if, depth, judged=False)
         found.setdefault(good[root].id, []).append(waiting)
-    return found
+    return {id_: its for id_, its in found.items() if len(its) <= MOST_TOGETHER}
 
 
 def _twice(paths: Sequence[Path]) -> set[Path]:

@@ -25,7 +25,7 @@ from rescind.ledger.phases import (
     with_provider_words,
 )
 from rescind.ledger.progress import Claimed, Progress
-from rescind.ledger.states import State
+from rescind.ledger.states import UNSENT, State
 from rescind.provider.outcomes import Finding, Outcome, Reason
 from rescind.provider.policy import Policy
 
@@ -99,7 +99,12 @@ def _after_active(
             return replace(was, step=was.step + 1, since=now, due_at=due)
     if _is_refused(was):
         return final(was, State.REJECTED, was.hint, now)
-    return not_done(known, replace(was, lost=False), policy, now)
+    to = not_done(known, replace(was, lost=False), policy, now)
+    if was.lost and policy.queues and to.state in UNSENT and not to.spent:
+        # The lost call was of a former round, or of another cancellation of this order.
+        # It may be in the provider's queue still, as one of this round may.
+        return replace(to, spent=1)
+    return to
 
 
 def _doubted_for(

@@ -11,11 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from rescind.config.accounts import Lane
 from rescind.engine.lane_operation import HANGS_SECONDS
+from rescind.engine.planning import MOST_ROWS
+from rescind.intake.new_dependents import MOST_TOGETHER, new_dependents
 from rescind.intake.receipts import Receipt, Taken
+from rescind.intake.references import EarlierEntry
 from rescind.intake.submissions import take_in
 from rescind.ledger.changes.dependencies import NO_DEPENDENTS, Dependents
-from rescind.ledger.changes.new_cancellation import NewCancellation
+from rescind.ledger.changes.new_cancellation import NewCancellation, waiting
+from rescind.ledger.conditions import DEFAULT
 from rescind.ledger.reading.predecessors import predecessors_of
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading
@@ -138,6 +143,54 @@ def test_a_message_whose_answer_was_lost_is_taken_in_once(world: World) -> None:
     assert not any(one.differs for one in again)
     world.finish()
     assert set(world.states().values()) == {"cancelled"}
+
+
+# --- many that wait for one -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1], ids="{:+}".format)
+def test_a_message_with_many_that_wait_for_one_is_taken_in(
+    world: World, more: int
+) -> None:
+    many = [entry(n, after="a") for n in range(MOST_TOGETHER + more)]
+    taken = take(world, entry(1000, ref="a"), *many)
+    assert {one.receipt for one in taken} == {Receipt.ACCEPTED}
+    assert sum(one.waits_for == 1 for one in rows(world)) == len(many)
+    world.finish()
+    assert set(world.states().values()) == {"cancelled"}
+
+
+@pytest.mark.parametrize("size", [MOST_TOGETHER, 999])
+def test_many_that_wait_for_one_delay_no_other_lane(memory: Engine, size: int) -> None:
+    many, other = [lane(n) for n in range(10, 40)], lane()
+    world = World(memory, dict.fromkeys([*many, other], policy(concurrency=4)))
+    for one in many * 2:
+        submit_star(world, one, size)
+    world.step()
+    world.submit_orders(["lonely"], other)
+    most = 0
+    for _ in range(10):
+        before = len(rows(world))
+        world.step()
+        most = max(most, len(rows(world)) - before)
+    assert world.orders_under_way(other) == ["lonely"]
+    assert most <= 4 * MOST_ROWS
+
+
+def submit_star(world: World, of: Lane, size: int) -> None:
+    """One order, and so many that wait for it."""
+    name = f"{len(world.submissions)}-{of}"
+    first = world.new(name, of, followed=True)
+    after = {"after": [EarlierEntry("a", first.path, first.order)], "only_if": DEFAULT}
+    its = {"progress": waiting(), **after}
+    rest = [world.new(f"{name}-{n}", of, **its) for n in range(size)]
+    future = world.engine.submit([first], new_dependents(rest, [first]))
+    world.submissions.append(([first], future))
+
+
+def rows(world: World) -> Sequence[Any]:
+    with reading(world.ledger) as connection:
+        return connection.execute(select(C.id, C.waits_for)).all()
 
 
 # --- in the same way as without an engine ---------------------------------------------

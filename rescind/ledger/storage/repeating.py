@@ -1,8 +1,8 @@
 """Repeats a transaction that the database has undone.
 
-A worker locks what it ends, and then the successors of that. An operator's transaction
-locks rows by id. On PostgreSQL two of these may deadlock: the database then undoes one.
-The worker repeats its own; this repeats the operator's.
+A worker locks what it ends, and then the successors of that; or it locks what it
+claims, and then inserts what is new. An operator's transaction locks rows by id. On
+PostgreSQL two of these may deadlock: the database then undoes one.
 """
 
 from __future__ import annotations
