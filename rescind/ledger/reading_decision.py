@@ -121,10 +121,12 @@ def _doubted_for(
 
 
 def _ends(known: Claimed, was: Progress, policy: Policy, now: datetime) -> bool:
-    """Whether it ends, and is not sent again, once "still active" is believed."""
+    """Whether it ends, or may end unsent, once "still active" is believed."""
     given_up = now >= known.opened_at + policy.give_up_after
     spent = was.spent >= policy.max_attempts
-    return spent or given_up or known.past_deadline(now) or _is_refused(was)
+    over = spent or given_up or known.past_deadline(now)
+    # One that waits for others may be withdrawn, or not wanted, and is not read then.
+    return over or known.waits or _is_refused(was)
 
 
 def _is_refused(was: Progress) -> bool:

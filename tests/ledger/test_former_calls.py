@@ -78,3 +78,25 @@ def test_without_a_queue_the_reading_is_the_proof(begun: Progress) -> None:
     assert known.progress.spent == 0
     late = deadline_came(known.progress, plain, NOW + 2 * HOUR)
     assert late.state is S.EXPIRED
+
+
+@EACH
+def test_one_that_waits_for_others_waits_again_when_no_call_can_be_queued(
+    begun: Progress,
+) -> None:
+    # It may be withdrawn, or not wanted, and nobody would read it before that.
+    known = replace(claimed(S.VERIFYING, opened_at=NOW), progress=begun, waits=True)
+    early = decide(known, ACTIVE, QUEUES, NOW + 23 * HOUR)
+    assert (early.state, early.lost) == (S.VERIFYING, True)
+    late = decide(replace(known, progress=early), ACTIVE, QUEUES, NOW + 24 * HOUR)
+    assert (late.state, late.lost) == (S.SCHEDULED, False)
+
+
+@EACH
+def test_one_whose_predecessors_have_ended_meanwhile_is_sent_soon(
+    begun: Progress,
+) -> None:
+    known = replace(claimed(S.VERIFYING, opened_at=NOW), progress=begun, waits=True)
+    early = decide(known, ACTIVE, QUEUES, NOW + 60 * SECOND)
+    free = replace(known, progress=early, waits=False)
+    assert decide(free, ACTIVE, QUEUES, NOW + 120 * SECOND).state is S.QUEUED
