@@ -50,8 +50,8 @@ def find_actions(
 ) -> FoundActions:
     """The newest ``limit`` matches; with ``before``, those older than that action.
 
-    The ids tell the times. What is done by whom, no index tells: it is compared row by
-    row, up to a bound.
+    The period is found by the ids, which sort by time. No index has the actor and the
+    kind of an action: these are compared row by row, up to a bound.
     """
     read = _period(wanted, before).order_by(A.id.desc()).limit(scanned)
     window = read.subquery()

@@ -15,7 +15,7 @@ from rescind.dashboard.trouble import trouble
 from rescind.ledger.storage.unreachable import LedgerUnreachableError
 
 PROGRAMS = "/v1/"
-"""Addresses of the HTTP API: their answers are for programs, whoever asks."""
+"""Addresses of the HTTP API: their answers are for programs, also in a browser."""
 
 
 def wants_page(request: Request) -> bool:

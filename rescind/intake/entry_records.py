@@ -138,8 +138,7 @@ def invalid(
 def _digest(entry: object, wrong: str, seal: Seal) -> str:
     """A digest that is the same for the same wrong entry, of any content.
 
-    Only the seal's key can compute it: nobody knows which part of a wrong entry is
-    personal data.
+    Only the seal's key can compute it: any part of a wrong entry may be personal data.
     """
     try:
         text = json.dumps([entry, wrong], sort_keys=True, default=repr)
