@@ -66,8 +66,8 @@ def commit(ledger: Engine, shares: Sequence[Share], now: datetime) -> Committed:
         for share in shares:
             _allow(share, now)
             _note_released(share, recorded)
-        first = [share for share in shares if _claims_first(share)]
-        _claim(connection, first, now)
+        first = {share for share in shares if _claims_first(share)}
+        _claim(connection, [share for share in shares if share in first], now)
         _insert(connection, shares, now)
         _claim(connection, [share for share in shares if share not in first], now)
         _count(connection, shares, now)
