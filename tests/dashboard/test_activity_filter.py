@@ -155,7 +155,7 @@ asked = st.builds(
 )
 
 
-# Each example fills the ledger anew.
+# Each example fills an empty ledger.
 @settings(
     max_examples=60,
     deadline=None,

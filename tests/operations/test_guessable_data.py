@@ -131,7 +131,7 @@ def test_what_the_ledger_holds_depends_on_personal_data_only_by_the_seal_key(
 ) -> None:
     known = _stored_after(WAYS[way], engine, FIRST, ONE)
     if_other = _stored_after(WAYS[way], engine, FIRST, OTHER)
-    # Whoever has not the key can compute only what is the same under any key.
+    # Without the key, only what is the same under any key can be computed.
     computable = known & _stored_after(WAYS[way], engine, SECOND, ONE)
     assert computable - if_other == set()
 
