@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bench.processes import until
-from bench.rescind_contender import Rescind
+from bench.rescind_contender import Rescind, Setup
 from bench.stage import Stage
 
 SINGLE, PLANNED = "single ones", "plans of three"
@@ -20,6 +21,13 @@ class Case:
     orders: int
     together: bool
     """Whether a message has about 1,000 orders, or only one order or one plan."""
+    rate: str | None = "none"
+    """``None`` is the provider's own rate, which an account has by default."""
+
+    @property
+    def policy(self) -> Mapping[str, str]:
+        """The policy values of its account."""
+        return {} if self.rate is None else {"rate": self.rate}
 
 
 INDEXED = "SELECT count(*) FROM search_entry"
@@ -31,7 +39,7 @@ class Single(Rescind):
     name = SINGLE
 
     def __init__(self, stage: Stage, case: Case) -> None:
-        super().__init__(stage, case.provider)
+        super().__init__(stage, case.provider, Setup(policy=case.policy))
         self._together = case.together
         self._before = 0.0
 

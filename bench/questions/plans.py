@@ -28,6 +28,9 @@ CASES: Mapping[str, Case] = {
     "a message each": Case("iletimerkezi", 6_000, together=False),
     "1,000 a message, one a call": Case("iletimerkezi", 6_000, together=True),
     "1,000 a message, 100 a call": Case("ithink", 30_000, together=True),
+    "1,000 a message, 100 a call, the default rate": Case(
+        "ithink", 6_000, together=True, rate=None
+    ),
 }
 MOST, WITHIN = 1.3, 1.5
 LANE = ("ithink", "default")
@@ -38,7 +41,9 @@ READY, TIMES = 1_000, 21
 HOW = (
     "The same number of orders, all single, and all in plans of three: the second and"
     " the third wait for the first. A producer sends each order, or each plan, in a"
-    " message of its own; or 999 or 1,000 orders in a message. All messages lie on the"
+    " message of its own; or 999 or 1,000 orders in a message. The accounts have no"
+    " rate. In the last case, iThink's account has its default rate, five calls a"
+    " second: without a setting, every account has a rate. All messages lie on the"
     " queue; the worker goes on when the clock starts, until the last final state."
     " Processor time is counted until the search index, which follows some seconds"
     " behind, has all orders, too."
