@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from sqlalchemy import Engine
 
 from rescind.api.api_context import ApiContext
 from rescind.engine import sweeper
+from rescind.garbage import collect_rarely, leave_out_what_is_loaded
 from rescind.ledger.storage import schema_versions
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import open_ledger
@@ -76,17 +76,12 @@ def _turn(item: pytest.Item) -> int:
 
 def pytest_configure() -> None:
     """Let the garbage collector look less often: tests make few cycles."""
-    gc.set_threshold(50_000, 20, 100)
+    collect_rarely()
 
 
 def pytest_collection_finish() -> None:
-    """Keep what was imported and collected out of the garbage collector's rounds.
-
-    It lives until the end; to look through it again and again takes a tenth of the
-    processor time of all tests.
-    """
-    gc.collect()
-    gc.freeze()
+    """What was imported and collected lives until the end, too."""
+    leave_out_what_is_loaded()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,9 +33,7 @@ def make_app() -> Celery:
     # Our transport takes the usual scheme names, so that URLs keep their form.
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss", "sentinel"), TRANSPORT))
     url = _redis()
-    made = Celery(
-        "rescind", broker=for_celery(url), include=["worker.signals", "tasks"]
-    )
+    made = Celery("rescind", broker=for_celery(url), include=["worker.loading"])
     made.conf.update(CONFIG)
     made.conf.broker_transport_options = BROKER_OPTIONS | broker_options(url)
     if (tls := broker_tls(url)) is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 import threading
 import time
 from functools import partial
@@ -14,7 +12,6 @@ from billiard import active_children
 from celery.concurrency import get_implementation
 from celery.concurrency.thread import TaskPool
 from celery.signals import (
-    setup_logging,
     worker_init,
     worker_ready,
     worker_shutdown,
@@ -25,9 +22,9 @@ from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.ledger_url import opened
 from rescind.config.redis_client import need_right_kind
 from rescind.config.settings import SettingsError, settings
+from rescind.garbage import leave_out_what_is_loaded
 from rescind.runtime import alive_file, host, shutdown_flag, systemd_watchdog
 from rescind.telemetry import tracing
-from rescind.telemetry.logs import set_up
 from worker.refused_start import refuse_start
 
 log = structlog.get_logger("rescind.worker")
@@ -36,13 +33,6 @@ _signs: list[alive_file.AliveFile | systemd_watchdog.SystemdWatchdog] = []
 
 LONGER_SECONDS = 4.5
 """Time after a provider's longest answer, to record it and to end the worker."""
-
-
-@setup_logging.connect
-def _logging(loglevel: int | str | None = None, **_rest: Any) -> None:
-    level = logging.getLevelName(loglevel) if isinstance(loglevel, str) else loglevel
-    number = level if isinstance(level, int) else logging.INFO
-    set_up(number, settings().log_format)
 
 
 @worker_init.connect
@@ -94,10 +84,7 @@ def _need_threads(named: type[Any] | str) -> None:
 
 @worker_ready.connect
 def _ready(**_rest: Any) -> None:
-    # Modules and what they hold live as long as the process. Each full collection would
-    # visit all of it, which takes about a fifth of the processor time of bulk work.
-    gc.collect()
-    gc.freeze()
+    leave_out_what_is_loaded()
 
 
 @worker_shutting_down.connect

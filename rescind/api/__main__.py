@@ -16,6 +16,7 @@ from rescind.config.access_tokens import check_host
 from rescind.config.redis_client import need_right_kind
 from rescind.config.settings import Settings, settings
 from rescind.errors.exceptions import explain
+from rescind.garbage import leave_out_what_is_loaded
 from rescind.system.up import refuse
 from rescind.telemetry.logs import set_up
 
@@ -58,6 +59,7 @@ def _run(chosen: Settings) -> int:
             log.warning(says, mend="set RESCIND_API_TOKENS")
         host, port = server_socket.getsockname()[:2]
         log.info("the HTTP API is listening", host=host, port=port)
+        leave_out_what_is_loaded()
         serve(app, context, server_socket)
     return 0
 

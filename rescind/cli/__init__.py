@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rescind.garbage import collect_rarely
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit status.
@@ -21,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main_of_process() -> int:
+    collect_rarely()
     try:
         from rescind.cli.interrupts import end_soon_after_ctrl_c
 
