@@ -68,6 +68,9 @@ class LaneOperation:
     """Calls whose orders are claimed and whose results are not in the ledger."""
     backlog: bool = False
     """Whether the ledger may hold orders that are due."""
+    capped: bool = False
+    """Whether orders of refused batches may be due. A claim takes only orders with the
+    same batch cap, so these may be due when it finds fewer than it asks for."""
     restraint: int | None = None
     """How many calls the lane may have under way, if that is less than its concurrency;
     None otherwise. As of the last transaction."""

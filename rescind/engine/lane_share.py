@@ -39,7 +39,7 @@ class Share:
     asked: int = 0
     """The number of orders in its claim, at most."""
     drained: bool = False
-    """Whether it has claimed all orders that were due."""
+    """Whether it found fewer due orders than it asked for."""
     claimed: list[Claimed] = field(default_factory=list)
     held_back: list[CallResult] = field(default_factory=list)
     """Results for claimed orders that must not be called now."""

@@ -81,6 +81,9 @@ class Settling:
         """Update whether the ledger may hold more due orders for this operation."""
         operation = share.operation
         operation.waiting = share.waiting
+        if share.claims and not share.claimed:
+            operation.capped = False
+        operation.capped |= _capped(share)
         if not share.claims:
             return
         if operation.limited and share.room and not share.calls:
@@ -92,7 +95,7 @@ class Settling:
         elif operation.limited:
             operation.backlog = share.waiting > 0
         else:
-            operation.backlog = not share.drained
+            operation.backlog = operation.capped or not share.drained
 
     def _begin(self, share: Share, begin_by: float) -> None:
         operation = share.operation
@@ -118,6 +121,12 @@ class Settling:
         for state in dict.fromkeys(due):
             if state in OPERATION_OF:
                 self._registry.has_due(lane, OPERATION_OF[state])
+
+
+def _capped(share: Share) -> bool:
+    """Whether orders that it has claimed or put back have a batch cap."""
+    claimed = any(one.progress.batch_cap for one in share.claimed)
+    return claimed or any(change.to.batch_cap for change in share.changes)
 
 
 def _calls(share: Share, begin_by: float) -> tuple[list[Call], list[Call]]:

@@ -218,9 +218,7 @@ def _claim(connection: Connection, shares: Sequence[Share], now: datetime) -> No
     found = claim_many(connection, wanted, now)
     for share, claimed in zip(claiming, found, strict=True):
         share.claimed += claimed
-        # Orders with a batch cap are claimed one call at a time: more may be due.
-        capped = any(one.progress.batch_cap for one in claimed)
-        share.drained = len(claimed) < share.asked and not capped
+        share.drained = len(claimed) < share.asked
 
 
 def _count(connection: Connection, shares: Sequence[Share], now: datetime) -> None:

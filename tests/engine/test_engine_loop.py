@@ -93,6 +93,26 @@ def test_orders_behind_those_of_a_refused_batch_do_not_wait_for_them(
     assert len(world.under_way) == 3
 
 
+def test_the_halves_of_a_refused_batch_go_when_others_of_the_lane_have_gone(
+    memory: Engine,
+) -> None:
+    world = World(memory, {lane(): policy(batch=4, concurrency=1)})
+    world.submit_orders(range(4))
+    world.settle()
+    with writing(world.ledger) as connection:
+        insert_new(connection, [world.new(str(n)) for n in range(10, 20)], NOW)
+    world.engine.notify([(lane(), "cancel")])
+    world.clock.advance(SOON)
+    world.end_all(world.results.halved)
+    world.settle()
+    sizes = []
+    while world.under_way:
+        sizes += [len(one.ids) for one in world.under_way]
+        world.end_all()
+        world.run(SOON)
+    assert sizes == [4, 4, 2, 2, 2], "first those that have been due for longer"
+
+
 def test_returned_calls_are_recorded_at_once(memory: Engine) -> None:
     world = World(memory, {lane(): policy(concurrency=1)})
     make_quick(world)
