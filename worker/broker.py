@@ -60,6 +60,7 @@ CONFIG: dict[str, Any] = {
     "broker_pool_acquire_timeout": 10,
     "task_default_queue": INTAKE,
     "task_create_missing_queues": True,
+    "beat_scheduler": "worker.beat_scheduler:Scheduler",
     "timezone": "UTC",
     "enable_utc": True,
     "beat_schedule": {
