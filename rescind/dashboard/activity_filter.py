@@ -18,7 +18,7 @@ from rescind.dashboard.page_guard import TheDashboard
 from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
-from rescind.ledger.changes.operator_actions import Action
+from rescind.ledger.action_kinds import Action
 from rescind.provider.text import storable
 
 ACTIVITY = "/desk/actions"

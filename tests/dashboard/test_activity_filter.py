@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, insert
 from rescind.browse.action_listing import WantedActions, find_actions
 from rescind.browse.browse_ranges import first_id
 from rescind.dashboard.activity_filter import kinds
-from rescind.ledger.changes.operator_actions import Action
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.transactions import writing

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from rescind.browse.action_listing import actions_before, as_action
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.deletion import AT_ONCE, Pruning
 from rescind.ledger.changes.insert_claimed import insert_claimed
 from rescind.ledger.changes.lane_states import (
@@ -18,12 +19,7 @@ from rescind.ledger.changes.lane_states import (
     read_lane,
     write_lane,
 )
-from rescind.ledger.changes.operator_actions import (
-    Action,
-    Subject,
-    record_action,
-    subject_of,
-)
+from rescind.ledger.changes.operator_actions import Subject, record_action, subject_of
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.states import State
