@@ -71,6 +71,7 @@ def _period(wanted: WantedActions, before: str | None) -> Select[Any]:
     chosen = select(OPERATOR_ACTION).order_by(A.id.desc())
     if before is not None:
         chosen = chosen.where(A.id < before)
+    # An id and the time beside it may be of two clocks.
     if wanted.since is not None:
         chosen = chosen.where(A.id >= first_id(wanted.since - CLOCKS_DIFFER))
     if wanted.until is not None:
