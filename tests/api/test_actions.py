@@ -104,7 +104,8 @@ def test_pages_keep_the_filter_and_hold_each_match_once(
         ("action=", "action", "'resume'"),
         ("since=yesterday", "since", "ISO 8601"),
         ("since=2026-11-21", "since", "offset"),
-        ("since=2026-11-21T00:00:00+03:00", "since", "%2B"),
+        ("since=2026-11-21T00:00:00+03:00", "since", "must be ISO 8601"),
+        ("since=2026-11-21T00:00:00+03:00", "since", "+ is written %2B"),
         ("until=", "until", "ISO 8601"),
         (
             "since=2026-11-22T00:00:00Z&until=2026-11-21T00:00:00Z",
