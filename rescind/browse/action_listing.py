@@ -54,10 +54,10 @@ def find_actions(
     The period is found by the ids, which sort by time. No index has the rest: it is
     compared row by row, up to a bound.
     """
-    read = _period(wanted, before)
-    last = read.with_only_columns(A.id).offset(scanned - 1).limit(1)
-    stopped = connection.execute(last).scalar_one_or_none()
-    chosen = read.where(*_compared(wanted)).limit(limit + 1)
+    read, compared = _period(wanted, before), list(_compared(wanted))
+    # If nothing is compared, ``limit`` is the bound.
+    stopped = _last(connection, read, scanned) if compared else None
+    chosen = read.where(*compared).limit(limit + 1)
     if stopped is not None:
         chosen = chosen.where(A.id >= stopped)
     rows = list(connection.execute(chosen))
@@ -77,6 +77,13 @@ def _period(wanted: WantedActions, before: str | None) -> Select[Any]:
     if wanted.until is not None:
         chosen = chosen.where(A.id < first_id(wanted.until + CLOCKS_DIFFER))
     return chosen
+
+
+def _last(connection: Connection, read: Select[Any], scanned: int) -> str | None:
+    """The id of the last action that a page may read; ``None`` if it may read all."""
+    last = read.with_only_columns(A.id).offset(scanned - 1).limit(1)
+    found: str | None = connection.execute(last).scalar_one_or_none()
+    return found
 
 
 def _compared(wanted: WantedActions) -> Iterator[ColumnElement[bool]]:
