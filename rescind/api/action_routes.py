@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from rescind.api import cursors
@@ -10,10 +12,31 @@ from rescind.api.callers import Reader
 from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.operation_models import Actions
 from rescind.api.problem_details import JSON
+from rescind.api.query_parameters import MOMENT, invalid_parameter, moment_of
 from rescind.api.replica_reading import read_list
-from rescind.browse.action_listing import actions_before, as_action
+from rescind.browse.action_listing import WantedActions, as_action, find_actions
+from rescind.config.actors import read_actors
+from rescind.intake.validation import LONGEST_TEXT
+from rescind.ledger.action_kinds import Action
 
 router = APIRouter(prefix="/v1", tags=["actions"], responses=TOKEN_PROBLEMS)
+By = Annotated[
+    str | None,
+    Query(
+        max_length=LONGEST_TEXT,
+        description="Only of this actor: as `by` of an action has it, such as"
+        " `token:ann`, or only what stands after the colon, for each kind of actor.",
+    ),
+]
+Kind = Annotated[Action | None, Query(description="Only of this kind.")]
+Since = Annotated[
+    str | None,
+    Query(max_length=64, description=f"Only those with this `at` or later: {MOMENT}"),
+]
+Until = Annotated[
+    str | None,
+    Query(max_length=64, description=f"Only those with an earlier `at`: {MOMENT}"),
+]
 
 
 @router.get(
@@ -24,15 +47,35 @@ router = APIRouter(prefix="/v1", tags=["actions"], responses=TOKEN_PROBLEMS)
 def list_actions(
     request: Request,
     _caller: Reader,
+    by: By = None,
+    action: Kind = None,
+    since: Since = None,
+    until: Until = None,
     limit: cursors.Limit = 50,
     cursor: cursors.Cursor = None,
 ) -> Response:
     """Submissions, holds, resumes, retries, withdrawals and the like, with their actor.
 
-    What a token submits within an hour is one action.
+    What a token submits within an hour is one action. An action must match all filters.
+    A page may have fewer actions than `limit`, or none, although `next` leads to more.
     """
+    wanted = _wanted(by, action, since, until)
     before = cursors.before(cursor)
-    # One row more than the page shows tells whether another page follows.
-    rows = read_list(request, lambda c: actions_before(c, limit + 1, before))
-    more = cursors.after(rows[limit - 1].id) if len(rows) > limit else None
-    return JSON({"actions": [as_action(row) for row in rows[:limit]], "next": more})
+    page = read_list(request, lambda c: find_actions(c, wanted, limit, before))
+    more = None if page.next is None else cursors.after(page.next)
+    return JSON({"actions": [as_action(row) for row in page.rows], "next": more})
+
+
+def _wanted(
+    by: str | None, action: Action | None, since: str | None, until: str | None
+) -> WantedActions:
+    """The filter of these parameters; raises ``ProblemError``."""
+    begin = None if since is None else moment_of("since", since)
+    end = None if until is None else moment_of("until", until)
+    if begin is not None and end is not None and end <= begin:
+        raise invalid_parameter("until", "until must be later than since")
+    try:
+        actors = () if by is None else read_actors(by)
+    except ValueError as error:
+        raise invalid_parameter("by", f"by {error}") from None
+    return WantedActions(by=actors, action=action, since=begin, until=end)

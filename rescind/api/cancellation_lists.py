@@ -13,7 +13,7 @@ from rescind.api.cancellation_routes import context_of, not_found, record_of
 from rescind.api.group_models import Group
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.problem_details import JSON
-from rescind.api.query_parameters import moment_of
+from rescind.api.query_parameters import MOMENT, moment_of
 from rescind.api.replica_reading import read_list
 from rescind.api.response_models import Records
 from rescind.browse.listing import Filter, list_rows
@@ -32,9 +32,8 @@ Since = Annotated[
     Query(
         max_length=64,
         description="Only those that were changed at this time or later, the oldest"
-        " change first: ISO 8601 with an offset from UTC, such as"
-        " 2026-11-20T15:00:00Z. In an address, `+` is written `%2B`. A page may have"
-        " fewer than `limit`, or none, although `next` leads to more.",
+        f" change first: {MOMENT} A page may have fewer than `limit`, or none, although"
+        " `next` leads to more.",
     ),
 ]
 

@@ -10,7 +10,7 @@ from rescind.api.response_models import Actor, Count, Document, Moment
 from rescind.ledger.states import State
 
 
-class Action(Document):
+class ActionRecord(Document):
     """What a person or a program asked Rescind to do."""
 
     id: str
@@ -35,7 +35,7 @@ class Action(Document):
 class Actions(Document):
     """The newest first; ``next`` is the ``cursor`` of the next page, or null."""
 
-    actions: list[Action]
+    actions: list[ActionRecord]
     next: str | None
 
 

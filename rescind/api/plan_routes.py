@@ -13,7 +13,7 @@ from rescind.api.cancellation_routes import context_of, not_found
 from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.plan_models import PlanDocument, Plans
 from rescind.api.problem_details import JSON
-from rescind.api.query_parameters import moment_of
+from rescind.api.query_parameters import MOMENT, moment_of
 from rescind.api.replica_reading import read_list
 from rescind.intake.validation import LONGEST_TEXT
 from rescind.ledger.reading.plans import PlanFilter, plan_document, plan_page
@@ -26,9 +26,7 @@ Since = Annotated[
     str | None,
     Query(
         max_length=64,
-        description="Only those submitted at this time or later: ISO 8601 with an"
-        " offset from UTC, such as 2026-11-20T15:00:00Z. In an address, `+` is written"
-        " `%2B`.",
+        description=f"Only those submitted at this time or later: {MOMENT}",
     ),
 ]
 

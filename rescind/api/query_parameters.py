@@ -20,6 +20,11 @@ from rescind.provider.refusal_codes import pointer
 from rescind.provider.text import field_name
 
 MOST_NAMED = 10
+MOMENT = (
+    "ISO 8601 with an offset from UTC, such as 2026-11-20T15:00:00Z. In an address,"
+    " `+` is written `%2B`."
+)
+"""How a parameter writes a time, for the document: see ``moment_of``."""
 
 
 async def only_known(request: Request) -> None:

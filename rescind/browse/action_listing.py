@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from rescind.browse.browse_ranges import first_id
+from rescind.ledger.reading.plans import CLOCKS_DIFFER
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 
@@ -50,44 +51,50 @@ def find_actions(
 ) -> FoundActions:
     """The newest ``limit`` matches; with ``before``, those older than that action.
 
-    The period is found by the ids, which sort by time. No index has the actor and the
-    kind of an action: these are compared row by row, up to a bound.
+    The period is found by the ids, which sort by time. No index has the rest: it is
+    compared row by row, up to a bound.
     """
-    read = _period(wanted, before).order_by(A.id.desc()).limit(scanned)
-    window = read.subquery()
-    chosen = select(window).order_by(window.c.id.desc()).limit(limit + 1)
-    if wanted.by:
-        chosen = chosen.where(window.c.by.in_(wanted.by))
-    if wanted.action is not None:
-        chosen = chosen.where(window.c.action == wanted.action)
+    read, compared = _period(wanted, before), list(_compared(wanted))
+    # If nothing is compared, ``limit`` is the bound.
+    stopped = _last(connection, read, scanned) if compared else None
+    chosen = read.where(*compared).limit(limit + 1)
+    if stopped is not None:
+        chosen = chosen.where(A.id >= stopped)
     rows = list(connection.execute(chosen))
     if len(rows) > limit:
         return FoundActions(rows[:limit], rows[limit - 1].id)
-    last = read.with_only_columns(A.id).offset(scanned - 1).limit(1)
-    stopped = connection.execute(last).scalar_one_or_none()
     return FoundActions(rows, stopped, partial=stopped is not None)
 
 
 def _period(wanted: WantedActions, before: str | None) -> Select[Any]:
-    chosen = select(OPERATOR_ACTION)
+    """All actions that may be of the period, the newest first."""
+    chosen = select(OPERATOR_ACTION).order_by(A.id.desc())
     if before is not None:
         chosen = chosen.where(A.id < before)
+    # An id and the time beside it may be of two clocks.
     if wanted.since is not None:
-        chosen = chosen.where(A.id >= first_id(wanted.since))
+        chosen = chosen.where(A.id >= first_id(wanted.since - CLOCKS_DIFFER))
     if wanted.until is not None:
-        chosen = chosen.where(A.id < first_id(wanted.until))
+        chosen = chosen.where(A.id < first_id(wanted.until + CLOCKS_DIFFER))
     return chosen
 
 
-def actions_before(
-    connection: Connection, limit: int, before: str | None = None
-) -> list[Row[Any]]:
-    """The newest actions first; with ``before``, those older than the action with that
-    id."""
-    chosen = select(OPERATOR_ACTION).order_by(A.id.desc()).limit(limit)
-    if before is not None:
-        chosen = chosen.where(A.id < before)
-    return list(connection.execute(chosen))
+def _last(connection: Connection, read: Select[Any], scanned: int) -> str | None:
+    """The id of the last action that a page may read; ``None`` if it may read all."""
+    last = read.with_only_columns(A.id).offset(scanned - 1).limit(1)
+    found: str | None = connection.execute(last).scalar_one_or_none()
+    return found
+
+
+def _compared(wanted: WantedActions) -> Iterator[ColumnElement[bool]]:
+    if wanted.by:
+        yield A.by.in_(wanted.by)
+    if wanted.action is not None:
+        yield A.action == wanted.action
+    if wanted.since is not None:
+        yield A.at >= wanted.since
+    if wanted.until is not None:
+        yield A.at < wanted.until
 
 
 def as_action(row: Row[Any]) -> dict[str, Any]:

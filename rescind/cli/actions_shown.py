@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from rescind.browse.action_listing import actions_before, as_action
+from sqlalchemy import Row
+
+from rescind.browse.action_listing import WantedActions, as_action, find_actions
 from rescind.cli import connections, output
+from rescind.config.actors import read_actors
+from rescind.errors.reported import CommandError
+from rescind.intake.values import past_or_future_time
+from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading
 
 COLUMNS = ("at", "by", "action", "lane", "number", "about")
 
 
-def list_actions(limit: int, *, as_json: bool) -> None:
-    with reading(connections.need_ledger()) as connection:
-        # One row more than is shown tells whether there are more. SQLite's limit is
-        # below 2**63.
-        rows = actions_before(connection, min(limit, 2**62) + 1)
+def wanted_actions(
+    by: str | None, action: str | None, since: str | None, until: str | None
+) -> WantedActions:
+    """The filter of these options; raises ``CommandError``."""
+    begin = past_or_future_time(since, "--since")
+    end = past_or_future_time(until, "--until")
+    if begin and end and end <= begin:
+        why = "--until must be later than --since"
+        raise CommandError(why, problem="time-wrong")
+    try:
+        actors = () if by is None else read_actors(by)
+    except ValueError as error:
+        raise CommandError(f"--by {error}") from None
+    return WantedActions(by=actors, action=action, since=to_ms(begin), until=to_ms(end))
+
+
+def list_actions(wanted: WantedActions, limit: int, *, as_json: bool) -> None:
+    # One row more than is shown tells whether there are more. SQLite's limit is below
+    # 2**63.
+    rows = _newest(wanted, min(limit, 2**62) + 1)
     output.emit_list(
         [as_action(row) for row in rows],
         COLUMNS,
@@ -24,6 +45,20 @@ def list_actions(limit: int, *, as_json: bool) -> None:
         limit=limit,
         more="newest",
     )
+
+
+def _newest(wanted: WantedActions, most: int) -> list[Row[Any]]:
+    """The newest ``most`` matches, however many actions are read for them."""
+    rows: list[Row[Any]] = []
+    engine, before = connections.need_ledger(), None
+    while len(rows) < most:
+        with reading(engine) as connection:
+            page = find_actions(connection, wanted, most - len(rows), before)
+        rows += page.rows
+        if page.next is None:
+            break
+        before = page.next
+    return rows
 
 
 def _line(one: dict[str, Any]) -> tuple[object, ...]:

@@ -20,6 +20,7 @@ from rescind.cli import (
     starting,
     webhook_commands,
 )
+from rescind.cli.actions_command import actions
 from rescind.cli.init import init
 from rescind.cli.new_provider_command import new_provider
 from rescind.cli.options import WithWait
@@ -93,7 +94,7 @@ app.command()(show.retry)
 app.command()(withdraw)
 app.command()(show.release)
 app.command()(show.skip)
-app.command()(show.actions)
+app.command()(actions)
 app.command()(show.words)
 app.command()(admin.lanes)
 app.command()(admin.hold)

@@ -12,8 +12,9 @@ from rescind.config.actors import command_actor
 from rescind.config.settings import retention_of, settings
 from rescind.config.times import utc_now
 from rescind.errors.reported import CommandError
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.deletion import Pruning, count_ended
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.milliseconds import to_ms
 from rescind.ledger.storage.transactions import reading, writing

@@ -19,7 +19,8 @@ from rescind.errors import messages
 from rescind.errors.exit_statuses import UNREACHABLE, WRONG
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt, Taken
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.action_kinds import Action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import (
     KEPT,

@@ -13,7 +13,8 @@ from rescind.config.settings import settings
 from rescind.config.times import utc_now
 from rescind.errors import messages
 from rescind.errors.exit_statuses import WRONG
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.action_kinds import Action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.seal import Seal, SealError
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing

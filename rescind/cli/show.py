@@ -1,4 +1,4 @@
-"""``rescind show``, ``list``, ``retry``, ``release``, ``skip`` and ``actions``."""
+"""``rescind show``, ``list``, ``retry``, ``release``, ``skip`` and ``words``."""
 
 from __future__ import annotations
 
@@ -150,19 +150,6 @@ def skip(ids: Waiting, as_json: Json = False) -> None:
     from rescind.operations.release_and_skip import SKIP
 
     decide_many(SKIP, ids, as_json=as_json)
-
-
-def actions(
-    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
-    as_json: Json = False,
-) -> None:
-    """List what operators did, the newest first: who held, resumed, retried or resent.
-
-    `rescind show` names who submitted and who retried one cancellation.
-    """
-    from rescind.cli.actions_shown import list_actions
-
-    list_actions(limit, as_json=as_json)
 
 
 def _check_known(provider: str) -> None:

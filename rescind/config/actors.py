@@ -11,9 +11,13 @@ import pwd
 import re
 from socket import gethostname
 
+from rescind.provider.text import storable
+
 LONGEST = 100
 """Characters of an actor's name; longer names are cut."""
 _UNUSUAL = re.compile(r"[^\w.@+/-]")
+KINDS = ("token", "oidc", "cli", "schedule", "celery")
+"""What stands before the colon of an actor."""
 
 
 def token_actor(name: str) -> str:
@@ -59,3 +63,25 @@ def _name(text: str) -> str:
     """``text`` cut, and with unusual characters replaced, such as control characters
     and colons."""
     return _UNUSUAL.sub("?", text[:LONGEST])
+
+
+def actors_named(text: str) -> tuple[str, ...]:
+    """The actors that ``text`` may mean: the one that the ledger keeps as this text, or
+    those of every kind that have this name."""
+    kind, colon, _rest = text.partition(":")
+    if colon and kind in KINDS:
+        return (text,)
+    return tuple(f"{kind}:{text}" for kind in KINDS)
+
+
+def read_actors(text: str) -> tuple[str, ...]:
+    """``actors_named``, of a text that may be wrong; ``ValueError`` with a sentence."""
+    named = storable(text).strip()
+    kind, colon, name = named.partition(":")
+    # No name has a colon: see ``_UNUSUAL``, and the names of tokens.
+    if not named or (colon and (kind not in KINDS or not name)):
+        raise ValueError(
+            "must be a name such as ann, or an actor such as token:ann: the kinds of"
+            f" actors are {', '.join(KINDS)}"
+        )
+    return actors_named(named)

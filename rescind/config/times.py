@@ -11,6 +11,10 @@ MOMENT = "ISO 8601 with an offset, such as 2026-11-20T18:00:00+03:00"
 FORM = f"{MOMENT}, or relative: +15m"
 SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 LIKE_A_DATE = re.compile(r"(\d{1,4}([./-])\d{1,2}\2\d{1,4}).*", re.ASCII)
+OF_THE_FORM = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?",
+    re.ASCII,
+)
 TWO_WAYS = "does not show whether the day or the month comes first"
 NO_DAY = "names a day or a time that does not exist"
 OF_A_SPREADSHEET = (
@@ -61,15 +65,15 @@ def parse_moment(text: str, form: str = MOMENT) -> datetime:
 
 def _why_no_moment(text: str, form: str) -> str:
     found = LIKE_A_DATE.fullmatch(text)
-    if found is None or _is_day(found[1]):
+    if found is None or (_is_day(found[1]) and not OF_THE_FORM.fullmatch(text)):
         return f"must be {form}"
     why = TWO_WAYS if "/" in found[1] else NO_DAY
     return f"{why}: write it as {form}"
 
 
 def _is_day(text: str) -> bool:
-    """Whether it is a day that exists, in an order that we do not read."""
-    for order in ("%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d"):
+    """Whether it is a day that exists, also in an order that we do not read."""
+    for order in ("%Y-%m-%d", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d"):
         try:
             datetime.strptime(text, order)  # noqa: DTZ007  (only whether it exists)
         except ValueError:

@@ -15,7 +15,7 @@ from rescind.dashboard.page_guard import DashboardRoute, Reader
 from rescind.dashboard.periods import period_fields
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _, ngettext
-from rescind.ledger.changes.operator_actions import Action
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.reading.queries import stamp
 from rescind.provider.text import storable
 

@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 
 from rescind.browse.action_listing import WantedActions
-from rescind.dashboard.actor_names import actors_named
+from rescind.dashboard.actor_names import actors_meant
 from rescind.dashboard.listing_filter import one_of
 from rescind.dashboard.page_guard import TheDashboard
 from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
-from rescind.ledger.changes.operator_actions import Action
+from rescind.ledger.action_kinds import Action
 from rescind.provider.text import storable
 
 ACTIVITY = "/desk/actions"
@@ -34,7 +34,7 @@ class ActivityFilter:
 
     def wanted(self) -> WantedActions:
         return WantedActions(
-            by=actors_named(self.by),
+            by=actors_meant(self.by),
             action=self.action or None,
             since=self.period.first,
             until=self.period.end,

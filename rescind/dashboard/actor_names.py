@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 
+from rescind.config.actors import KINDS, actors_named
 from rescind.dashboard.formatting import actor
 
-KINDS = ("token", "oidc", "cli", "schedule", "celery")
-"""What stands before the colon of an actor: see ``rescind.config.actors``."""
 
-
-def actors_named(written: str) -> tuple[str, ...]:
+def actors_meant(written: str) -> tuple[str, ...]:
     """The actors that may be meant; none for an empty text.
 
     The text may be an actor as the ledger keeps it, one in the words of the reader's
@@ -19,10 +17,8 @@ def actors_named(written: str) -> tuple[str, ...]:
     text = written.strip()
     if not text:
         return ()
-    if text.partition(":")[0] in KINDS and ":" in text:
-        return (text,)
     said = [f"{kind}:{name}" for kind in KINDS if (name := _name(kind, text))]
-    return tuple(dict.fromkeys([*said, *(f"{kind}:{text}" for kind in KINDS)]))
+    return tuple(dict.fromkeys([*said, *actors_named(text)]))
 
 
 def _name(kind: str, text: str) -> str:

@@ -18,7 +18,7 @@ from starlette.datastructures import ImmutableMultiDict
 from providers.registry import BY_NAME
 from rescind.browse.browse_ranges import BY_STATE, Wanted
 from rescind.browse.browsing import Sort
-from rescind.dashboard.actor_names import actors_named
+from rescind.dashboard.actor_names import actors_meant
 from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
@@ -67,7 +67,7 @@ class Listing:
             account=self.account or None,
             group=self.group or None,
             reason=self.reason or None,
-            by=actors_named(self.by),
+            by=actors_meant(self.by),
             since=self.period.first,
             until=self.period.end,
             within=EVERYTHING if self.within.unlimited else self.within,

@@ -20,7 +20,8 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.translation import _
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.action_kinds import Action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.scheduling.schedule_history import as_document, runs_of
 from rescind.ledger.scheduling.schedule_runs import request_run
 from rescind.ledger.storage.transactions import reading, writing

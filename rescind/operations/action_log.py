@@ -6,7 +6,8 @@ import logging
 
 import structlog
 
-from rescind.ledger.changes.operator_actions import Action, Subject
+from rescind.ledger.action_kinds import Action
+from rescind.ledger.changes.operator_actions import Subject
 
 NAME = "rescind.operations"
 log = structlog.get_logger(NAME)

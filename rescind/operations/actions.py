@@ -15,6 +15,7 @@ from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane
 from rescind.errors.reported import ReportedError
 from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes import retries
 from rescind.ledger.changes.lane_states import (
     LaneState,
@@ -22,7 +23,7 @@ from rescind.ledger.changes.lane_states import (
     read_lane,
     read_lanes,
 )
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.changes.stalled_lanes import stalled_lanes
 from rescind.ledger.reading.backlogs import (
     COUNTED,

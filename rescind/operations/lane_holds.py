@@ -7,13 +7,14 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from rescind.config.accounts import Accounts, Lane
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.lane_states import (
     LaneState,
     hold_for_operator,
     read_lane,
     write_lane,
 )
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.action_log import log_action

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from rescind.config.callbacks import Callbacks
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.action_kinds import Action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.deliveries.retry_policy import Response
 from rescind.ledger.delivery_target import target_of
 from rescind.ledger.storage.transactions import writing

@@ -18,8 +18,9 @@ from rescind.config.accounts import Accounts, Lane
 from rescind.config.times import utc_now
 from rescind.engine.rate_limiter import READ_SHARE
 from rescind.engine.rate_rules import rules_of
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.lane_states import all_lanes
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.reading.backlogs import busy_lanes
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.restored import read_first_until

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes import plan_decisions
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.storage.repeating import repeated
 from rescind.ledger.storage.transactions import writing
 from rescind.operations.action_log import log_action

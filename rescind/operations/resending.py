@@ -10,12 +10,8 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
-from rescind.ledger.changes.operator_actions import (
-    Action,
-    Subject,
-    record_action,
-    subject_of,
-)
+from rescind.ledger.action_kinds import Action
+from rescind.ledger.changes.operator_actions import Subject, record_action, subject_of
 from rescind.ledger.deliveries.store import (
     last_given_up,
     oldest_given_up,

@@ -14,13 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes import withdrawals
-from rescind.ledger.changes.operator_actions import (
-    Action,
-    Subject,
-    record_action,
-    subject_of,
-)
+from rescind.ledger.changes.operator_actions import Subject, record_action, subject_of
 from rescind.ledger.changes.withdrawals import NotWithdrawableError, Withdrawal
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.repeating import repeated

@@ -52,6 +52,12 @@ def test_every_answer_conforms_to_the_document(
             EXAMPLES(given(case=cases)(ask))()
 
 
+def test_no_two_schemas_of_the_document_have_the_same_name(api: ApiServer) -> None:
+    """Clients are generated with these names. FastAPI adds a suffix to such a name."""
+    schemas = api.get("/openapi.json", token=None).json()["components"]["schemas"]
+    assert [name for name in schemas if not name.isalnum()] == []
+
+
 def ask(case: Any) -> None:
     # Neither Redis nor a worker runs.
     away = case.path in ("/healthz", "/metrics")

@@ -242,6 +242,15 @@ def test_what_is_outside_the_limits_is_answered_as_if_it_did_not_exist(
     assert limited.get("/v1/lanes/notpanel/second").json()["status"] == "open"
 
 
+@pytest.mark.parametrize("query", ["", "?by=shop&action=submit", "?by="])
+def test_a_limited_token_lists_no_actions_whatever_the_filter(
+    limited: ApiServer, query: str
+) -> None:
+    submit(limited, SHOP, "ord_1")
+    for token in (SHOP, PANEL, NIGHT):
+        problem(limited.get(f"/v1/actions{query}", token=token), 403, "forbidden")
+
+
 LANES = [("notpanel", "default"), ("notpanel", "second"), ("ithink", "default")]
 GROUPS = [None, "daily", "nightly-1", "nightly-2"]
 ROW = st.tuples(st.sampled_from(LANES), st.sampled_from(GROUPS))

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.config.actors import (
+    KINDS,
     LONGEST,
     celery_actor,
     command_actor,
+    read_actors,
     schedule_actor,
     token_actor,
     user_actor,
@@ -74,3 +76,20 @@ def test_a_user_without_a_name_is_named_by_the_number(
 
 def test_a_token_is_named_by_its_name() -> None:
     assert token_actor("shop") == "token:shop"
+
+
+@given(st.text(min_size=1))
+def test_an_actor_is_found_by_its_whole_text_and_by_its_name(name: str) -> None:
+    for actor in (schedule_actor(name), user_actor(name), celery_actor(name)):
+        assert read_actors(f" {actor} ") == (actor,)
+        assert actor in read_actors(actor.partition(":")[2])
+
+
+def test_a_name_alone_may_be_of_every_kind_of_actor() -> None:
+    assert set(read_actors("ann")) == {f"{kind}:ann" for kind in KINDS}
+
+
+@pytest.mark.parametrize("text", ["", "  ", ":", "ann:", "tokens:ann", "token:", ":a"])
+def test_a_text_that_no_actor_can_have_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=r"such as token:ann: .* token, oidc, cli"):
+        read_actors(text)

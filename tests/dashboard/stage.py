@@ -24,10 +24,11 @@ from rescind.api.http_server import Server
 from rescind.config.access_tokens import access
 from rescind.config.accounts import Lane
 from rescind.config.settings import Settings
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.call_log import CallMade
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.lane_states import LaneState, register_lanes, write_lane
-from rescind.ledger.changes.operator_actions import Action, Subject, record_action
+from rescind.ledger.changes.operator_actions import Subject, record_action
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.seal import new_key

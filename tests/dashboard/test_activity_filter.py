@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import html
+import json
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, insert
+import requests
+from sqlalchemy import Engine
 
-from rescind.browse.action_listing import WantedActions, find_actions
-from rescind.browse.browse_ranges import first_id
+from rescind.browse.action_listing import find_actions
 from rescind.dashboard.activity_filter import kinds
-from rescind.ledger.changes.operator_actions import Action
-from rescind.ledger.storage.milliseconds import in_ms
-from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
-from rescind.ledger.storage.transactions import writing
-from tests.dashboard.stage import Visitor
+from rescind.ledger.action_kinds import Action
+from tests.dashboard.stage import READER, Visitor
+from tests.ledger.acted import done, fill
 
 ACTIVITY = "/desk/actions"
 BEGIN = datetime(2026, 11, 20, tzinfo=UTC)
 ANN, BEN, SHOP = "token:ann", "cli:ben@host", "token:shop"
-
-
-def done(by: str, action: Action, at: datetime, place: int = 0) -> dict[str, object]:
-    id_ = f"{first_id(in_ms(at))}-7000-8000-{place:012x}"
-    row = {"id": id_, "at": in_ms(at), "by": by, "action": str(action)}
-    return {**row, "number": 1, "until": in_ms(at)}
-
-
-def fill(engine: Engine, rows: list[dict[str, object]]) -> None:
-    with writing(engine) as connection:
-        connection.execute(delete(OPERATOR_ACTION))
-        if rows:
-            connection.execute(insert(OPERATOR_ACTION), rows)
 
 
 @pytest.fixture
@@ -138,58 +126,37 @@ def test_every_kind_of_action_can_be_chosen() -> None:
     assert {kind for kind, _ in kinds()} == set(Action)
 
 
-acts = st.lists(
-    st.tuples(
-        st.sampled_from([ANN, BEN, SHOP]),
-        st.sampled_from([Action.HOLD, Action.SUBMIT]),
-        st.integers(0, 5),
-    ),
-    max_size=12,
+@pytest.mark.usefixtures("some")
+@pytest.mark.parametrize(
+    ("fields", "number"),
+    [
+        ({}, 12),
+        ({"by": "ann", "action": "hold"}, 4),
+        ({"by": BEN, "since": "2026-11-21T13:00:00+03:00"}, 3),
+        ({"since": "2026-11-21T00:00:00Z", "until": "2026-11-21T11:00:00Z"}, 2),
+    ],
 )
-asked = st.builds(
-    WantedActions,
-    by=st.lists(st.sampled_from([ANN, BEN]), max_size=2),
-    action=st.none() | st.just("hold"),
-    since=st.none() | st.integers(0, 6).map(lambda n: in_ms(BEGIN) + n),
-    until=st.none() | st.integers(0, 6).map(lambda n: in_ms(BEGIN) + n),
-)
-
-
-# Each example fills an empty ledger.
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(acts=acts, wanted=asked, limit=st.integers(1, 4), scanned=st.integers(1, 5))
-def test_all_pages_together_hold_each_match_once(
-    engine: Engine,
-    acts: list[tuple[str, Action, int]],
-    wanted: WantedActions,
-    limit: int,
-    scanned: int,
+def test_the_command_and_the_api_list_what_the_page_lists(
+    reader: Visitor,
+    sqlite_ledger_url: str,
+    tmp_path: Path,
+    fields: dict[str, str],
+    number: int,
 ) -> None:
-    rows = [
-        done(by, action, BEGIN + timedelta(milliseconds=ms), place)
-        for place, (by, action, ms) in enumerate(acts)
-    ]
-    fill(engine, rows)
-    expected = [
-        one["id"]
-        for one in sorted(rows, key=lambda one: str(one["id"]), reverse=True)
-        if (not wanted.by or one["by"] in wanted.by)
-        and wanted.action in (None, one["action"])
-        and (wanted.since is None or wanted.since <= int(str(one["at"])))
-        and (wanted.until is None or int(str(one["at"])) < wanted.until)
-    ]
-    found, before = [], None
-    with writing(engine) as connection:
-        for _ in range(len(rows) + 2):
-            page = find_actions(connection, wanted, limit, before, scanned)
-            assert len(page.rows) <= limit
-            found += [row.id for row in page.rows]
-            before = page.next
-            if before is None:
-                break
-    assert before is None
-    assert found == expected
+    bearer = {"Authorization": f"Bearer {READER}"}
+    answer = requests.get(
+        f"{reader.base}/v1/actions", params=fields, headers=bearer, timeout=60
+    )
+    words = [word for name, value in fields.items() for word in (f"--{name}", value)]
+    own = {"RESCIND_DATABASE_URL": sqlite_ledger_url, "RESCIND_HOME": str(tmp_path)}
+    command = subprocess.run(
+        [sys.executable, "-m", "rescind", "actions", "--json", *words],
+        env={**os.environ, **own},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    told = answer.json()["actions"]
+    assert [json.loads(line) for line in command.stdout.splitlines()] == told
+    assert [(one["at"][:10], one["by"]) for one in told] == shown(reader, **fields)
+    assert len(told) == number

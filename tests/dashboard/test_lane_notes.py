@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.lane_states import LaneState
-from rescind.ledger.changes.operator_actions import Action, Subject
+from rescind.ledger.changes.operator_actions import Subject
 from rescind.ledger.progress import Progress
 from rescind.ledger.states import State
 from rescind.provider.outcomes import Reason

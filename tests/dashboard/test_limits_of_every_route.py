@@ -25,8 +25,9 @@ from rescind.config.redis_client import redis_client
 from rescind.config.token_list import listed, parsed
 from rescind.dashboard.listing_filter import NAMES, listing_in_query
 from rescind.dashboard.workbook_writer import TYPE as WORKBOOK
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.lane_states import LaneState
-from rescind.ledger.changes.operator_actions import Action, Subject
+from rescind.ledger.changes.operator_actions import Subject
 from rescind.ledger.states import State
 from rescind.ledger.storage.side_tables import DELIVERY
 from rescind.ledger.storage.transactions import reading, writing

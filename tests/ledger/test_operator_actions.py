@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from rescind.browse.action_listing import actions_before, as_action
+from rescind.browse.action_listing import WantedActions, as_action, find_actions
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.deletion import AT_ONCE, Pruning
 from rescind.ledger.changes.insert_claimed import insert_claimed
 from rescind.ledger.changes.lane_states import (
@@ -18,12 +19,7 @@ from rescind.ledger.changes.lane_states import (
     read_lane,
     write_lane,
 )
-from rescind.ledger.changes.operator_actions import (
-    Action,
-    Subject,
-    record_action,
-    subject_of,
-)
+from rescind.ledger.changes.operator_actions import Subject, record_action, subject_of
 from rescind.ledger.changes.retries import retry
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.states import State
@@ -102,16 +98,16 @@ def test_actions_are_listed_by_pages_the_newest_first(engine: Engine) -> None:
     for place, subject in enumerate(subjects):
         acted(engine, ANN, subject, NOW + place * HOUR)
     with reading(engine) as connection:
-        first = actions_before(connection, 2)
-        rest = actions_before(connection, 2, first[-1].id)
-    listed = [as_action(one) for one in (*first, *rest)]
+        first = find_actions(connection, WantedActions(), 2)
+        rest = find_actions(connection, WantedActions(), 2, first.next)
+    listed = [as_action(one) for one in (*first.rows, *rest.rows)]
     assert [(one["lane"], one["target"]) for one in listed] == [
         (None, None),
         (None, "nightly"),
         ("notpanel/default", "some-id"),
     ]
     assert listed[2] == {
-        "id": rest[0].id,
+        "id": rest.rows[0].id,
         "at": "2020-11-20T18:09:00.123Z",
         "by": ANN,
         "action": "retry",
@@ -147,4 +143,5 @@ def test_retention_deletes_old_actions_page_by_page(engine: Engine) -> None:
     while walk.step():
         pass
     with reading(engine) as connection:
-        assert [one.by for one in actions_before(connection, AT_ONCE)] == [BEN]
+        left = find_actions(connection, WantedActions(), AT_ONCE).rows
+    assert [one.by for one in left] == [BEN]

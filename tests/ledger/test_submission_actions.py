@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from rescind.browse.action_listing import actions_before
+from rescind.browse.action_listing import WantedActions, find_actions
 from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Sort, browse
 from rescind.ledger.changes import submission_actions
@@ -39,7 +39,7 @@ def submit(
 
 def entries(engine: Engine) -> list[Any]:
     with reading(engine) as connection:
-        return actions_before(connection, 100)
+        return list(find_actions(connection, WantedActions(), 100).rows)
 
 
 def test_a_submission_in_many_parts_is_one_entry(engine: Engine) -> None:

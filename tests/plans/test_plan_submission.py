@@ -241,7 +241,7 @@ def test_new_cancellations_of_a_plan_are_counted_in_the_actions(
     listed = SubmissionActions()
     first = submit(engine, listed=listed)
     assert first.receipt is Receipt.ACCEPTED
-    from rescind.ledger.changes.operator_actions import Action
+    from rescind.ledger.action_kinds import Action
     from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 
     with reading(engine) as connection:

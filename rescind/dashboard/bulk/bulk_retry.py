@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from rescind.config.accounts import Accounts
 from rescind.dashboard.bulk.order_action import Changed
-from rescind.ledger.changes.operator_actions import Action, record_action, subject_of
+from rescind.ledger.action_kinds import Action
+from rescind.ledger.changes.operator_actions import record_action, subject_of
 from rescind.ledger.changes.retries import retry_some
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.repeating import repeated

@@ -9,38 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import Connection, insert
 
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 
 Lane = tuple[str, str]
-
-
-class Action(StrEnum):
-    SUBMIT = "submit"
-    """Cancellations were submitted: see ``changes.submission_actions``."""
-    HOLD = "hold"
-    RESUME = "resume"
-    RETRY = "retry"
-    WITHDRAW = "withdraw"
-    RELEASE = "release"
-    """Something that waited for others was let go."""
-    SKIP = "skip"
-    """Something that waited for others was not wanted."""
-    RESEND = "resend"
-    RUN = "run"
-    """A schedule was run by hand."""
-    TEST = "test"
-    """A test event was sent to a receiver."""
-    PRUNE = "prune"
-    ROTATE = "rotate"
-    """The sealed data was encrypted with another key."""
-    RECONCILE = "reconcile"
-    """The ledger was restored from an older copy: its open orders are read back."""
 
 
 @dataclass(frozen=True, slots=True)

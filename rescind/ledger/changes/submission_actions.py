@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, case, null
 
+from rescind.ledger.action_kinds import Action
 from rescind.ledger.changes.new_cancellation import NewCancellation
-from rescind.ledger.changes.operator_actions import Action, subject_of
+from rescind.ledger.changes.operator_actions import subject_of
 from rescind.ledger.changes.recording import new_id
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.upsert import insert_into
