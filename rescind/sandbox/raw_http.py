@@ -96,6 +96,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            # A fault of the simulation, and not of the request: its author must see it.
+            raise error.__context__ or error from None
         except httptools.HttpParserError:
             self._write(html_reply(400, "400 Bad Request"), keep_alive=False)
             self.drop()

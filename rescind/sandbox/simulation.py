@@ -14,6 +14,8 @@ from rescind.sandbox.orders import Event, Order, pick, share
 from rescind.sandbox.raw_http import Reply, Request, html_reply, json_reply
 from rescind.sandbox.sandbox_settings import Settings
 
+MISSING = "missing"
+"""The truth of an order that does not exist."""
 PROBE_ID = "0"
 """An id that no order has; Rescind asks for it to check credentials."""
 
@@ -48,7 +50,8 @@ class Simulation(ABC):
 
     name: ClassVar[str]
     truths: ClassVar[Mapping[str, str]]
-    """The provider's states, each with the truth that all providers share."""
+    """The provider's states, each with the truth that all providers share. One of them
+    is ``missing``: the first such state is that of an id that no order has."""
     cancellable: ClassVar[Mapping[str, int]]
     """States that can be cancelled, with their weights in auto mode."""
     others: ClassVar[Mapping[str, int]]
@@ -172,13 +175,18 @@ class Simulation(ABC):
 
     def _new(self, order_id: str) -> Order:
         if order_id == PROBE_ID:
-            return self._judged(Order(order_id, "missing"))
-        order = Order(order_id, "missing", self.settings.auto)
+            return self._judged(Order(order_id, self._missing()))
+        order = Order(order_id, self._missing(), self.settings.auto)
         if self.settings.auto:
             order.state = self._auto_state(order)
         self.prepare(order)
         self._keep(order)
         return order
+
+    def _missing(self) -> str:
+        """The state of an order that does not exist."""
+        states = (one for one, truth in self.truths.items() if truth == MISSING)
+        return next(states, MISSING)
 
     def _auto_state(self, order: Order) -> str:
         fraction, line = self.share(order, "state"), self.settings.cancellable

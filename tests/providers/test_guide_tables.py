@@ -1,4 +1,4 @@
-"""The tables of docs/adding-a-provider.md name all that there is, with its values."""
+"""The tables of docs/provider-reference.md name all that there is, with its values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rescind.provider.policy import Policy
 from rescind.provider.testing.said_and_true import TRUTHS
 from rescind.sandbox import Notes, Simulation
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "adding-a-provider.md").read_text()
+GUIDE = (Path(__file__).parents[2] / "docs" / "provider-reference.md").read_text()
 UNITS = {"days": 86400, "hours": 3600, "minutes": 60}
 RETURNED = {reason for _, reason in FITTING["cancel"] if reason}
 
@@ -90,7 +90,7 @@ def test_the_values_that_the_demo_replaces_are_named() -> None:
 
 
 def test_the_simulation_is_defined_name_by_name() -> None:
-    text = section("6. The simulation")
+    text = section("The simulation")
     declared = {
         *Simulation.__annotations__,
         *(f"notes.{f.name}" for f in fields(Notes)),

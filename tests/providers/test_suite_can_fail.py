@@ -14,7 +14,7 @@ from rescind.provider.http_messages import Reply, Request
 from rescind.provider.outcomes import Finding, Findings, Order, Outcome, Parsed, Reason
 from rescind.provider.policy import Policy
 from rescind.provider.testing import Case, ProviderSuite
-from rescind.sandbox import Call, Notes
+from rescind.sandbox import Call, Notes, Settings
 from rescind.sandbox import Reply as Answer
 from rescind.sandbox import Request as Sent
 from rescind.sandbox.notpanel import NotPanel as NotPanelSimulation
@@ -119,6 +119,32 @@ class Misnamed(NotPanelSimulation):
     }
 
 
+class Renamed(NotPanelSimulation):
+    """Has a word of its own for an order that does not exist."""
+
+    truths: ClassVar[Mapping[str, str]] = {"open": "active", "nowhere": "missing"}
+    cancellable: ClassVar[Mapping[str, int]] = {"open": 1}
+
+
+class Complete(NotPanelSimulation):
+    """Has every order that anybody asks for."""
+
+    truths: ClassVar[Mapping[str, str]] = {"open": "active", "cancelled": "cancelled"}
+
+
+class Unwilling(NotPanelSimulation):
+    """Refuses the credentials that it declares."""
+
+    credentials: ClassVar[Mapping[str, str]] = {"key": "wrong"}
+
+
+class Faulty(NotPanelSimulation):
+    """Raises an error that its author did not think of."""
+
+    def open(self, request: Sent, path: str) -> Call | None:
+        raise LookupError("a mistake of the author")
+
+
 def altered(**values: Any) -> ProviderSuite:
     """The suite over notpanel, with parts of its case replaced."""
     case: Case = replace(CASES["notpanel"], **values)
@@ -159,6 +185,34 @@ def test_an_unknown_truth_is_named_with_the_known_ones() -> None:
         altered(simulation=Misnamed).test_what_is_said_of_an_order_is_true(
             "drop_before"
         )
+
+
+@pytest.mark.parametrize(
+    ("order", "auto"), [("0", True), ("0", False), ("ord_1", False)]
+)
+def test_an_order_that_does_not_exist_is_in_the_state_that_the_simulation_names(
+    order: str, *, auto: bool
+) -> None:
+    assert Renamed(Settings(auto=auto)).order(order, 0.0).state == "nowhere"
+
+
+def test_a_simulation_without_a_missing_state_is_found() -> None:
+    with pytest.raises(AssertionError, match="no state whose truth is missing"):
+        altered(simulation=Complete).test_the_simulation_uses_the_common_truths()
+
+
+def test_a_probe_that_its_own_simulation_refuses_is_found() -> None:
+    with pytest.raises(AssertionError, match="refuses the probe"):
+        altered(
+            simulation=Unwilling
+        ).test_the_probe_accepts_the_credentials_of_the_simulation()
+
+
+def test_an_error_of_the_simulation_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(AssertionError):
+        altered(simulation=Faulty).test_each_state_of_the_simulation_is_understood()
+    assert "the simulation notpanel has a fault" in caplog.text
+    assert "LookupError: a mistake of the author" in caplog.text
 
 
 def test_a_document_may_have_a_status_of_its_own() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 for _name in (
     *("contract", "hostile_replies", "firewalls", "lost_answers"),
-    *("known_states", "other_orders"),
+    *("known_states", "other_orders", "model_caller"),
 ):
     pytest.register_assert_rewrite(f"rescind.provider.testing.{_name}")
 

@@ -8,10 +8,19 @@ from typing import Any, ClassVar
 
 import pytest
 
+from rescind.provider.evidence import Evidence
 from rescind.provider.http_messages import Reply
-from rescind.provider.outcomes import BatchRefused, Finding, Findings, Order, Outcome
+from rescind.provider.outcomes import (
+    BatchRefused,
+    Finding,
+    Findings,
+    Held,
+    Order,
+    Outcome,
+    TokenRefused,
+)
 from rescind.provider.testing.case import Case, json_reply
-from rescind.provider.testing.lost_answers import Caller, read_back
+from rescind.provider.testing.model_caller import Caller, read_back
 from rescind.provider.testing.other_orders import names
 from rescind.provider.testing.reply_checks import read
 
@@ -51,6 +60,19 @@ class KnownStates:
                 " a word missing in the vocabulary? If the provider does not show this"
                 " state, name it in Case(undecided_states={…})"
             )
+
+    def test_the_probe_accepts_the_credentials_of_the_simulation(self) -> None:
+        if self.case.simulation is None:
+            pytest.skip("the case names no simulation")
+        result = Caller(self.case).probe()
+        if result is None:
+            pytest.skip("the provider has no probe")
+        answered = result.evidence is Evidence.ANSWERED
+        proved = answered and not isinstance(result.parsed, Held | TokenRefused)
+        assert proved, (
+            "the simulation refuses the probe of its own credentials, or its answer"
+            f" cannot be read: `rescind doctor` would report the account: {result}"
+        )
 
     def test_the_simulation_notes_what_a_reading_showed_as_active(self) -> None:
         if self.case.simulation is None:

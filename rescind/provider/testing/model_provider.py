@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
@@ -21,6 +22,8 @@ from rescind.sandbox.raw_http import Connection
 from rescind.sandbox.sandbox_settings import Settings
 from rescind.sandbox.simulation import Simulation
 from rescind.sandbox.world import World
+
+log = logging.getLogger("rescind.sandbox")
 
 BEGIN = 1_605_895_740.0
 """Seconds since the epoch when the model begins: in 2020."""
@@ -141,7 +144,12 @@ class _Line:
         model, far = self._model, _Far()
         connection = Connection(model.world.exchange.handle)
         connection.connection_made(far)
-        connection.data_received(self._head.data + body)
+        try:
+            connection.data_received(self._head.data + body)
+        except Exception:
+            # A test that fails shows it; the caller only sees that no answer came.
+            log.exception("the simulation %s has a fault", model.simulation.name)
+            raise
         left = min(patience.silence, patience.end_by - model.monotonic())
         model.time.advance(left, lambda: bool(far.closed or far.received))
         connection.connection_lost(None)
