@@ -40,6 +40,8 @@ CONFIG: dict[str, Any] = {
     "accept_content": ["json"],
     "result_backend": None,
     "task_ignore_result": True,
+    # There are no results to delete: beat would send a message for that each night.
+    "result_expires": None,
     # With early acknowledgement, a task is lost when its worker dies.
     "task_acks_late": True,
     "worker_prefetch_multiplier": 1,
