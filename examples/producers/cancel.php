@@ -1,7 +1,7 @@
 <?php
 // Submits cancellations by HTTP, with PHP's own curl; up to 1,000 in a request.
 //
-//   RESCIND_URL=http://127.0.0.1:8080 RESCIND_TOKEN=… php cancel.php ithink 86210010463
+//   RESCIND_URL=http://127.0.0.1:8080 RESCIND_TOKEN=… php cancel.php ithink 86210010465
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 """Submits cancellations through the broker; needs only `celery[redis]`.
 
-RESCIND_REDIS_URL=redis://… python cancel.py ithink 86210010463 86210010464
+RESCIND_REDIS_URL=redis://… python cancel.py ithink 86210010465 86210010472
 """
 
 import os

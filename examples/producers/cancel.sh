@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Submits one cancellation by HTTP, and waits until it has ended.
 #
-#   RESCIND_URL=http://127.0.0.1:8080 RESCIND_TOKEN=… ./cancel.sh ithink 86210010463
+#   RESCIND_URL=http://127.0.0.1:8080 RESCIND_TOKEN=… ./cancel.sh ithink 86210010465
 set -euo pipefail
 
 if (($# != 2)); then

@@ -113,7 +113,7 @@ _EXAMPLES = {
         "summary": "Up to 1,000",
         "value": {
             "cancellations": [
-                {"provider": "ithink", "order": "86210010463", "group": "2026-11-21"},
+                {"provider": "ithink", "order": "86210010465", "group": "2026-11-21"},
                 ONE_EXAMPLE,
             ]
         },

@@ -68,7 +68,7 @@ BODY = {
                     "order": {
                         "value": {
                             "plan": "web-order",
-                            "input": {"order_no": "1001", "awb": "86210010463"},
+                            "input": {"order_no": "1001", "awb": "86210010465"},
                         }
                     }
                 },

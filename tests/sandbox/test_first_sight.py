@@ -17,8 +17,14 @@ from rescind.config.accounts import load_accounts
 from rescind.sandbox import Sandbox, sandbox_server
 from rescind.sandbox.control import Control
 from rescind.sandbox.guide import accounts_file
+from rescind.sandbox.ithink import IThink
+from rescind.sandbox.notpanel import NotPanel
 from rescind.sandbox.sandbox_options import parser
 from rescind.sandbox.sandbox_server import chosen_port, main
+from rescind.sandbox.sandbox_settings import Settings
+from tests.deployment.files import ROOT
+
+COMMAND = re.compile(r"^(?:\$ )?(?:curl|rescind) ", re.MULTILINE)
 
 
 def text(url: str) -> str:
@@ -75,3 +81,20 @@ def test_a_usual_port_that_is_taken_is_said_and_another_is_used(
     said = capsys.readouterr().err
     assert f"port {taken} of 127.0.0.1 is taken by " in said
     assert f"port {port} is used instead" in said
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/http.md", "docs/walkthrough.md"])
+def test_the_orders_of_a_pages_first_commands_can_be_cancelled(page: str) -> None:
+    """Whoever types them meets the sandbox as it is by default."""
+    console = re.compile(r"```(?:console)?\n(.*?)```", re.DOTALL)
+    text = (ROOT / page).read_text("utf-8")
+    shown = "\n".join(block for block in console.findall(text) if COMMAND.search(block))
+    named = {
+        *re.findall(r"(notpanel)[ ,\"]+(?:order\": \")?(ord_\w+)", shown),
+        *re.findall(r"(ithink)[ ,\"]+(?:order\": \")?(\d{11})", shown),
+    }
+    assert named
+    worlds = {"notpanel": NotPanel(Settings()), "ithink": IThink(Settings())}
+    for provider, order in named:
+        world = worlds[provider]
+        assert world.truth(world.order(order, now=0.0), now=0.0) == "active", order

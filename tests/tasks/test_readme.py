@@ -15,7 +15,7 @@ from tests.tasks.conftest import Running
 
 README = Path(__file__).parents[2] / "README.md"
 USE = re.compile(r"## Use it.*?```\n.*?```.*?```\n(.*?)```", re.DOTALL)
-ORDERS = ["ord_01HG9X7KJP4N", "ord_01HG9X7KJP4P"]
+ORDERS = ["ord_01HG9X7KJP4X", "ord_01HG9X7KJP4R"]
 
 
 def commands() -> list[str]:

@@ -1,7 +1,7 @@
 // Submits cancellations through the broker, with celery-node.
 //
 //   npm install
-//   RESCIND_REDIS_URL=redis://… node cancel.js ithink 86210010463 86210010464
+//   RESCIND_REDIS_URL=redis://… node cancel.js ithink 86210010465 86210010472
 
 import { randomUUID } from "node:crypto";
 import celery from "celery-node";
