@@ -25,7 +25,7 @@ from rescind.ledger.conditions import (
     allows_every_end,
     judge,
 )
-from rescind.ledger.phases import final
+from rescind.ledger.phases import not_wanted
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.predecessors import (
     among,
@@ -206,11 +206,7 @@ def _is_not_wanted(
 
 def _ended(row: Row[Any], why: str, now: datetime) -> Change:
     was = progress_of(row)
-    if was.lost:
-        # Its reading could not tell whether it was sent before a restore.
-        to, why = final(was, State.FAILED, Reason.UNRESOLVED, now), RESTORED
-    else:
-        to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
+    to, why = not_wanted(was, now), RESTORED if was.lost else why
     return Change([row.id], row.version, was.state, to, evidence=why)
 
 
