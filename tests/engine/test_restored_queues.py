@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -82,8 +83,8 @@ def for_a_time(world: World) -> None:
 
 def for_another_one(world: World) -> None:
     accepted(world, "1")
-    its = {"order": "2", "lane": lane(), "now": world.clock.now(), "only_if": "any"}
-    after(world.ledger, id_of(world, "1"), **its)
+    its: dict[str, Any] = {"order": "2", "lane": lane(), "only_if": "any"}
+    after(world.ledger, id_of(world, "1"), now=world.clock.now(), **its)
 
 
 SCHEDULED = {"a time": for_a_time, "another one": for_another_one}
@@ -181,8 +182,8 @@ def test_nor_does_another_end_of_the_one_that_it_waits_for(first: World) -> None
     shop = QueueingShop()
     shop.refused.add("1")
     accepted(first, "1", not_before=first.clock.now() + timedelta(seconds=GAP + 5))
-    its = {"order": "2", "lane": lane(), "now": first.clock.now()}
-    after(first.ledger, id_of(first, "1"), **its)
+    its: dict[str, Any] = {"order": "2", "lane": lane()}
+    after(first.ledger, id_of(first, "1"), now=first.clock.now(), **its)
     copy = copy_of(first.ledger)
     with writing(first.ledger) as connection:
         release(connection, id_of(first, "2"), first.clock.now(), by=BY)
