@@ -266,3 +266,17 @@ def test_a_message_that_came_too_late_is_not_sent_after_its_reading(
     assert shop.read["1"] > 0
     assert shop.sent["1"] == 0
     assert ends(first)["1"] == ("expired", "deadline_passed")
+
+
+def test_a_message_that_came_too_late_is_not_sent_when_its_end_is_read_again(
+    first: World,
+) -> None:
+    """It ended on the restored ledger, before that was reconciled."""
+    shop, why = Shop(), "its message came too late"
+    take_in(first.ledger, [expired(first.new("1"), why, first.clock.now())])
+    first.clock.advance(60.0)
+    assert reconciled(first, since_the_copy=True) == 1
+    work(first, shop)
+    assert shop.read["1"] > 0
+    assert shop.sent["1"] == 0
+    assert ends(first)["1"] == ("expired", "deadline_passed")

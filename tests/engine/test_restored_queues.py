@@ -30,7 +30,7 @@ from tests.engine.test_restored_ledger import (
     work,
 )
 from tests.engine.world import World, lane
-from tests.ledger.build import BY, policy
+from tests.ledger.build import BY, policy, take_in
 from tests.ledger.copies import Copy, copy_of, put_back
 from tests.ledger.planned import after
 
@@ -42,6 +42,8 @@ RULES = policy(
     # Long enough that an order waits, once it was read, to be sent again.
     resend_delays=seconds(30),
 )
+LANES = {lane(): RULES, lane(1): policy()}
+"""The second one's provider has no queue."""
 GAP = 10.0
 """Seconds from the call to the restore."""
 
@@ -123,7 +125,7 @@ def sent(world: World, shop: Shop) -> None:
 
 def restored(world: World, copy: Copy) -> World:
     put_back(world.ledger, copy)
-    new = World(world.ledger, {lane(): RULES})
+    new = World(world.ledger, LANES)
     new.prefix = "new-"
     new.clock.at, new.clock.since = world.clock.at, world.clock.since
     new.clock.advance(GAP)
@@ -144,7 +146,7 @@ def to_its_end(world: World, shop: QueueingShop, act: Plan) -> None:
 
 @pytest.fixture
 def first(engine: Engine) -> World:
-    return World(engine, {lane(): RULES})
+    return World(engine, LANES)
 
 
 @pytest.mark.parametrize("act", OPERATORS.values(), ids=OPERATORS)
@@ -221,3 +223,25 @@ def test_what_was_read_when_that_time_was_over_can_be_withdrawn(first: World) ->
     assert ends(second)["2"] == ("scheduled", None)
     withdraw_it(second)
     assert ends(second)["2"] == ("withdrawn", "requested")
+
+
+@pytest.mark.parametrize("act", OPERATORS.values(), ids=OPERATORS)
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_nor_does_what_happens_in_another_lane(
+    first: World, act: Plan, cancelled: bool
+) -> None:
+    """It waits for an order at a provider without a queue."""
+    shop, now = QueueingShop(), first.clock.now()
+    take_in(first.ledger, [first.new("1", lane(1))])
+    its: dict[str, Any] = {"order": "2", "lane": lane()}
+    after(first.ledger, id_of(first, "1"), now=now, **its)
+    copy = copy_of(first.ledger)
+    if not cancelled:
+        shop.refused.add("1")
+        with writing(first.ledger) as connection:
+            release(connection, id_of(first, "2"), now, by=BY)
+    sent(first, shop)
+    second = restored(first, copy)
+    to_its_end(second, shop, act)
+    assert ends(second)["1"][0] == ("cancelled" if cancelled else "rejected")
+    assert ends(second)["2"] == ("cancelled", "confirmed")
