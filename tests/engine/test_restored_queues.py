@@ -245,3 +245,13 @@ def test_nor_does_what_happens_in_another_lane(
     to_its_end(second, shop, act)
     assert ends(second)["1"][0] == ("cancelled" if cancelled else "rejected")
     assert ends(second)["2"] == ("cancelled", "confirmed")
+
+
+def test_one_whose_predecessor_ends_meanwhile_is_sent_soon(first: World) -> None:
+    """Otherwise its deadline could pass while it is read."""
+    shop = QueueingShop()
+    for_another_one(first)
+    second = restored(first, copy_of(first.ledger))
+    work(second, shop, QUEUED_FOR.total_seconds() - 10)
+    assert ends(second)["1"] == ("cancelled", "confirmed")
+    assert shop.sent["2"] == 1

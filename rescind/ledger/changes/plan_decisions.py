@@ -22,10 +22,9 @@ from rescind.ledger.changes.rounds import (
 )
 from rescind.ledger.changes.successors import (
     check_may_reopen,
-    is_waiting,
     released,
-    was_not_wanted,
 )
+from rescind.ledger.changes.waiting_rows import is_waiting, was_not_wanted
 from rescind.ledger.phases import not_wanted
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.states import State
