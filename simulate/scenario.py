@@ -14,7 +14,7 @@ from typing import Any
 from simulate.messages import Message
 from simulate.network import Delays
 from simulate.planned_entries import with_plans
-from simulate.restored_worlds import is_restored, moments
+from simulate.restored_worlds import is_restored, moments, withdrawn_at
 
 SPAN = 40.0
 """Seconds from the first submission to the last, and from the first trouble to the
@@ -108,7 +108,13 @@ def scenario(seed: int) -> Scenario:
         return made
     at, seconds = moments(seed, SPAN)
     restore = Trouble("ledger-restored", at=at, seconds=seconds)
-    return replace(made, troubles=(*made.troubles, restore), withdrawals=())
+    times = withdrawn_at(seed, len(made.withdrawals), at + seconds)
+    moved = zip(made.withdrawals, times, strict=True)
+    return replace(
+        made,
+        troubles=(*made.troubles, restore),
+        withdrawals=tuple(replace(one, at=when) for one, when in moved),
+    )
 
 
 def _drawn(seed: int) -> Scenario:

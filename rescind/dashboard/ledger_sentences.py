@@ -103,6 +103,7 @@ LEDGER = (
     ),
     N_("its provider has accepted the cancel"),
     N_("the ledger was restored from an older copy: it may have been sent before"),
+    N_("an earlier call may still be in its provider's queue"),
     N_("it was sent once, and may have reached its provider"),
     N_("it was sent %(times)s times, and may have reached its provider"),
     N_("%(id)s has just been changed: look at it again"),

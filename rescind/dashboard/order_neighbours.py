@@ -14,7 +14,7 @@ from rescind.browse.successor_listing import successors_of
 from rescind.dashboard.plan_story import waited_for, waiting_advice, wanted_ends
 from rescind.dashboard.same_order_notes import same_order
 from rescind.ledger.access_limits import Limits
-from rescind.ledger.changes.successors import is_waiting
+from rescind.ledger.changes.waiting_rows import is_waiting
 from rescind.ledger.reading.limited import sees
 from rescind.ledger.reading.plans import plans_of
 from rescind.ledger.reading.predecessors import predecessors_of

@@ -6,7 +6,7 @@ same time, both workers check: at least the later one sees the other, and gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine as Ledger
@@ -15,7 +15,7 @@ from rescind.engine.call_results import CallResult, Effect
 from rescind.engine.clock import Clock
 from rescind.engine.lane_share import Share
 from rescind.engine.order_precedence import covers, goes_first, overlaps
-from rescind.ledger.changes.same_order import OrderOf, Sibling, siblings
+from rescind.ledger.changes.same_order import OrderOf, Sibling, last_readings, siblings
 from rescind.ledger.decision_events import AskFirst, DoneAlready, Event, PutBack
 from rescind.ledger.progress import Claimed
 from rescind.ledger.states import State
@@ -47,12 +47,27 @@ class DuplicateGuard:
         try:
             with reading(self._ledger) as connection:
                 found = siblings(connection, orders)
+                beside = _beside_failed(cancels, found) if found else []
+                read_at = last_readings(connection, beside)
         except LedgerUnreachableError as error:
             _hold_back_all(cancels, str(error), now)
             return
         if found:
             for share in cancels:
-                _divide(share, found, now)
+                _divide(share, found, read_at, now)
+
+
+def _beside_failed(
+    shares: Iterable[Share], found: Mapping[OrderOf, Sequence[Sibling]]
+) -> list[str]:
+    """Those of an order that a call for another cancellation may have cancelled."""
+    return [
+        one.id
+        for share in shares
+        for one in share.claimed
+        for other in found.get(_order(share, one), ())
+        if other.state is State.FAILED and other.id != one.id
+    ]
 
 
 def _hold_back_all(shares: Iterable[Share], why: str, now: datetime) -> None:
@@ -62,11 +77,17 @@ def _hold_back_all(shares: Iterable[Share], why: str, now: datetime) -> None:
         share.claimed = []
 
 
-def _divide(share: Share, found: dict[OrderOf, list[Sibling]], now: datetime) -> None:
+def _divide(
+    share: Share,
+    found: Mapping[OrderOf, Sequence[Sibling]],
+    read_at: Mapping[str, datetime],
+    now: datetime,
+) -> None:
     own, free = {one.id for one in share.claimed}, list[Claimed]()
     for one in share.claimed:
         others = found.get(_order(share, one), ())
-        held = next(_reasons(share, one, others, own, now), None)
+        reasons = _reasons(share, one, others, own, read_at.get(one.id), now)
+        held = next(reasons, None)
         if held is None:
             free.append(one)
         else:
@@ -79,6 +100,7 @@ def _reasons(
     one: Claimed,
     others: Sequence[Sibling],
     own: set[str],
+    read_at: datetime | None,
     now: datetime,
 ) -> Iterator[tuple[Event, str]]:
     """Why ``one`` is not sent now: the event for it and its text, the strongest reason
@@ -97,8 +119,15 @@ def _reasons(
         if goes_first(other, one.id, now, own):
             yield PutBack(_until(other, now)), f"waits for {other.id}"
     for other in others:
-        if other.state is State.FAILED and not one.progress.polls:
+        if other.state is State.FAILED and not _read_since(other, read_at):
             yield AskFirst(), f"{other.id} may have cancelled it"
+
+
+def _read_since(other: Sibling, read_at: datetime | None) -> bool:
+    """Whether a reading, made at ``read_at``, came after the end of ``other``."""
+    if read_at is None or other.finished_at is None:
+        return False
+    return read_at >= other.finished_at
 
 
 def _as_sure(other: Sibling) -> Reason:

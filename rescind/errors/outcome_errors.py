@@ -33,8 +33,11 @@ OUTCOMES = Group(
         Problem(
             "cancelled-inferred",
             "cancelled, inferred",
-            "The answer to our call was lost. Rescind then read the order at the"
-            " provider: it is cancelled or gone, so the call must have worked.",
+            "A call of ours may have worked: its answer was lost, or the ledger was"
+            " restored from an older copy that does not show the call. The provider"
+            " then said that the order is cancelled, or that there is no such order."
+            " Rescind sends nothing more for it. Nobody can tell for sure whether our"
+            " call cancelled it.",
             "Nothing. If money depends on it, check the order in the provider's panel.",
         ),
         Problem(

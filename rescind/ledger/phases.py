@@ -103,6 +103,15 @@ def final(
     )
 
 
+def not_wanted(was: Progress, now: datetime) -> Progress:
+    """The end of one that waited, and that its predecessors or an operator do not
+    want."""
+    if was.lost:
+        # Its reading could not tell whether it was sent before a restore.
+        return final(was, State.FAILED, Reason.UNRESOLVED, now)
+    return final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
+
+
 def unresolved(was: Progress, policy: Policy, now: datetime) -> Progress:
     """Given up: nobody can tell what became of it."""
     # The answer to its last call is known, if it is not lost.

@@ -100,11 +100,18 @@ def _after_active(
     if _is_refused(was):
         return final(was, State.REJECTED, was.hint, now)
     to = not_done(known, replace(was, lost=False), policy, now)
-    if was.lost and policy.queues and to.state in UNSENT and not to.spent:
+    if _may_be_queued(was, asked_at, policy) and to.state in UNSENT and not to.spent:
         # The lost call was of a former round, or of another cancellation of this order.
         # It may be in the provider's queue still, as one of this round may.
         return replace(to, spent=1)
     return to
+
+
+def _may_be_queued(was: Progress, asked_at: datetime, policy: Policy) -> bool:
+    """Whether the lost call may still have been in the provider's queue then."""
+    if not was.lost or not policy.queues:
+        return False
+    return was.sent_at is None or asked_at < was.sent_at + policy.queued_for
 
 
 def _doubted_for(

@@ -83,8 +83,17 @@ def _open(connection: Connection, row: Row[Any], now: datetime, by: str) -> bool
     except InvalidRequestError:
         return False
     was = replace(progress_of(row), lost=True, sent_at=now)
-    new = Round(reopened(was, now), row.waits_for, row.cancel_before, RESTORED, by)
+    before = _deadline(row)
+    new = Round(reopened(was, now), row.waits_for, before, RESTORED, by)
     return open_round(connection, row, new, now)
+
+
+def _deadline(row: Row[Any]) -> int | None:
+    """The deadline of the new round: what came too late is read, and never sent."""
+    if row.cancel_before is None and row.state == State.EXPIRED:
+        # Its message came too late.
+        return int(row.finished_at)
+    return None if row.cancel_before is None else int(row.cancel_before)
 
 
 @cache

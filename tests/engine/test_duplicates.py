@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rescind.engine.duplicates import LEAST_WAIT
+from rescind.ledger.changes.retries import retry
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.decision_events import Event
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
-from tests.engine.results import ACTIVE, CANCELLED, REFUSED
+from tests.engine.results import ACTIVE, CANCELLED, REFUSED, UNCLEAR
 from tests.engine.world import World, lane
-from tests.ledger.build import policy
+from tests.ledger.build import BY, policy
 
 AGAIN = LEAST_WAIT.total_seconds()
 PARTS = 4
@@ -159,6 +160,40 @@ def test_an_order_that_may_have_been_cancelled_is_read_first(world: World) -> No
     end_all_by(world, CANCELLED)
     world.settle()
     assert ends(world)["own"] == ("cancelled", "confirmed", 1)
+
+
+def test_a_reading_before_the_other_one_failed_does_not_count(world: World) -> None:
+    world.submit(world.new("1", key="own"))
+    for event in (UNCLEAR, REFUSED):
+        until_called(world)
+        end_all_by(world, event)
+    world.settle()
+    assert ends(world)["own"] == ("rejected", "not_supported", 1)
+    world.reload({lane(): policy(give_up_after=timedelta(seconds=1))})
+    world.submit_orders(["1"])
+    for _ in range(5):
+        world.finish(world.results.lost)
+        world.run(60.0)
+        world.sweep()
+    assert ends(world)["1"][:2] == ("failed", "unresolved")
+    world.reload({lane(): policy()})
+    retried(world, "own")
+    until_called(world)
+    (reading_call,) = world.under_way
+    assert reading_call.call.operation.operation == "verify"
+    end_all_by(world, ACTIVE)
+    until_called(world)
+    assert world.under_way[0].call.operation.operation == "cancel"
+    end_all_by(world, CANCELLED)
+    world.settle()
+    assert ends(world)["own"] == ("cancelled", "confirmed", 2)
+
+
+def retried(world: World, key: str) -> None:
+    with writing(world.ledger) as connection:
+        chosen = select(CANCELLATION).where(CANCELLATION.c.key == key)
+        row = connection.execute(chosen).one()
+        assert retry(connection, row, world.clock.now(), by=BY)
 
 
 def test_no_order_is_twice_in_one_call_or_in_two_calls_at_once(world: World) -> None:

@@ -233,3 +233,50 @@ def test_a_round_that_begins_again_has_other_versions(first: World) -> None:
     work(second, shop, 40.0)
     assert ends(second)["1"][0] == "cancelled"
     assert version(second) > used + 1000
+
+
+def test_it_does_not_end_as_not_wanted_by_a_skip_either(engine: Engine) -> None:
+    _, waiting = doubted_step(engine)
+    with writing(engine) as connection:
+        skip(connection, waiting, NOW, by=BY)
+    assert (row(engine, waiting).state, row(engine, waiting).reason) == (
+        "failed",
+        "unresolved",
+    )
+
+
+def test_a_skipped_one_that_no_reading_tells_of_can_be_read_again(
+    engine: Engine,
+) -> None:
+    _, waiting = doubted_step(engine)
+    with writing(engine) as connection:
+        skip(connection, waiting, NOW, by=BY)
+    assert retried(engine, waiting, NOW)
+    assert row(engine, waiting).state == "verifying"
+
+
+def test_a_message_that_came_too_late_is_not_sent_after_its_reading(
+    first: World,
+) -> None:
+    shop = Shop()
+    reconciled(first)
+    why = "its message came too late"
+    take_in(first.ledger, [expired(first.new("1"), why, first.clock.now())])
+    work(first, shop)
+    assert shop.read["1"] > 0
+    assert shop.sent["1"] == 0
+    assert ends(first)["1"] == ("expired", "deadline_passed")
+
+
+def test_a_message_that_came_too_late_is_not_sent_when_its_end_is_read_again(
+    first: World,
+) -> None:
+    """It ended on the restored ledger, before that was reconciled."""
+    shop, why = Shop(), "its message came too late"
+    take_in(first.ledger, [expired(first.new("1"), why, first.clock.now())])
+    first.clock.advance(60.0)
+    assert reconciled(first, since_the_copy=True) == 1
+    work(first, shop)
+    assert shop.read["1"] > 0
+    assert shop.sent["1"] == 0
+    assert ends(first)["1"] == ("expired", "deadline_passed")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from rescind.ledger.changes import plan_decisions, postponement
 from rescind.ledger.changes.postponed_judgements import judge_postponed
 from rescind.ledger.changes.rounds import ASKED_AGAIN
-from rescind.ledger.changes.successors import is_waiting
+from rescind.ledger.changes.waiting_rows import is_waiting
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.conditions import ANY, canonical
 from rescind.ledger.states import FINAL, RETRYABLE, UNSENT, State

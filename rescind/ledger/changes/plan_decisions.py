@@ -22,17 +22,16 @@ from rescind.ledger.changes.rounds import (
 )
 from rescind.ledger.changes.successors import (
     check_may_reopen,
-    is_waiting,
     released,
-    was_not_wanted,
 )
-from rescind.ledger.phases import final
+from rescind.ledger.changes.waiting_rows import is_waiting, was_not_wanted
+from rescind.ledger.phases import not_wanted
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.states import State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.milliseconds import from_ms, in_ms
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.provider.outcomes import InvalidRequestError, Reason
+from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 
 C = CANCELLATION.c
@@ -66,13 +65,14 @@ def release(
 def skip(
     connection: Connection, cancellation_id: str, now: datetime, *, by: str
 ) -> None:
-    """End one that waits for its predecessors: it is not wanted.
+    """End one that waits for its predecessors: it is not wanted. It ends as failed if
+    no reading could tell whether it was sent before a restore.
 
     Raises ``InvalidRequestError``, with a sentence, if it does not wait for any.
     """
     row = _locked(connection, cancellation_id)
     check_skippable(row)
-    to = final(progress_of(row), State.WITHDRAWN, Reason.NOT_WANTED, now)
+    to = not_wanted(progress_of(row), now)
     _change(connection, row, to, SKIP, now, by)
     _unbind(connection, row)
 

@@ -17,7 +17,7 @@ from rescind.ledger.changes.guarded_update import update_guarded
 from rescind.ledger.changes.outcome_counts import count_changes
 from rescind.ledger.changes.plan_completion import complete
 from rescind.ledger.changes.postponement import postpone
-from rescind.ledger.changes.releases import release_waiting
+from rescind.ledger.changes.releases import release_read, release_waiting
 from rescind.ledger.changes.repeated_calls import fold_calls
 from rescind.ledger.changes.repeated_steps import fold_steps
 from rescind.ledger.changes.rounds import reopen_some
@@ -114,6 +114,7 @@ def follow_on(
         work = [LaneChanges(*one) for one in following.not_wanted.items()]
         more = _record(connection, work, now)
         lanes = release_waiting(connection, following.released, now)
+        release_read(connection, following.read, now)
         successors.settle(connection, following)
         begun = reopen_some(connection, following.reopened, now, room)
         room -= begun.cost

@@ -40,6 +40,18 @@ def release_waiting(
     return frozenset((row.provider, row.account) for row in due)
 
 
+def release_read(
+    connection: Connection, rows: Sequence[Row[Any]], now: datetime
+) -> None:
+    """Let these be sent once their reading permits it: they are being read, and their
+    rows are locked. A worker that reads one now does not record its reading, which
+    would let it wait again."""
+    if rows:
+        its = update(CANCELLATION).where(C.id.in_([row.id for row in rows]))
+        free = {"waits_for": 0, "opened_at": in_ms(now), "version": C.version + 1}
+        connection.execute(its.values(free))
+
+
 def _released(opens_at: int, rows: Sequence[Row[Any]], at: int) -> dict[str, Any]:
     """The columns of those that open at this time."""
     return {

@@ -56,7 +56,11 @@ def _doubted(
         return one
     if now > read_first_until(restored_at):
         return one
-    was = one.progress
+    was, before = one.progress, one.cancel_before
+    if was.state in FINAL:
+        # If its reading shows that it was not sent, it is too late to send it.
+        before = now if before is None else min(before, now)
     if was.state in FINAL or _waits(one):
         was = Progress(State.VERIFYING, since=now, due_at=now)
-    return replace(one, progress=replace(was, lost=True, sent_at=restored_at))
+    doubted = replace(was, lost=True, sent_at=restored_at)
+    return replace(one, progress=doubted, cancel_before=before)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    func,
     literal_column,
     or_,
     select,
@@ -27,11 +28,11 @@ from sqlalchemy import (
 )
 
 from rescind.ledger.states import State
-from rescind.ledger.storage.milliseconds import from_ms
-from rescind.ledger.storage.tables import CANCELLATION, OTHER_KEY
+from rescind.ledger.storage.milliseconds import from_ms, moment
+from rescind.ledger.storage.tables import CANCELLATION, OTHER_KEY, TRANSITION
 from rescind.provider.outcomes import Reason
 
-C = CANCELLATION.c
+C, T = CANCELLATION.c, TRANSITION.c
 IN_FLIGHT = frozenset({State.SENDING, State.VERIFYING, State.REQUESTED})
 OrderOf = tuple[str, str, str]
 """Provider, account and order."""
@@ -49,6 +50,7 @@ class Sibling:
     reason: Reason | None
     due_at: datetime | None
     params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    finished_at: datetime | None = None
 
 
 def siblings(
@@ -82,7 +84,7 @@ def _of_one() -> Any:
     order: BindParameter[str] = bindparam("order")
     keyed = and_(its, C.key == order, C.order_id == order)
     others = and_(its, text(OTHER_KEY), C.order_id == order)
-    chosen = select(C.id, C.state, C.reason, C.due_at, C.params)
+    chosen = select(C.id, C.state, C.reason, C.due_at, C.params, C.finished_at)
     failed = and_(C.state == _word(State.FAILED), C.lost == 1)
     matters = or_(C.state.in_([_word(state) for state in MATTERS]), failed)
     return chosen.where(or_(keyed, others), matters).order_by(C.id)
@@ -96,5 +98,26 @@ def _word(state: State) -> ColumnElement[Any]:
 
 def _sibling(row: Row[Any]) -> Sibling:
     reason = Reason(row.reason) if row.reason else None
-    due_at = from_ms(row.due_at)
-    return Sibling(row.id, State(row.state), reason, due_at, row.params or {})
+    due_at, finished_at = from_ms(row.due_at), from_ms(row.finished_at)
+    params = row.params or {}
+    return Sibling(row.id, State(row.state), reason, due_at, params, finished_at)
+
+
+def last_readings(
+    connection: Connection, ids: Collection[str]
+) -> Mapping[str, datetime]:
+    """When a reading last decided what became of each, for those that were read."""
+    if not ids:
+        return {}
+    found = connection.execute(_last_readings(), {"ids": sorted(ids)})
+    return {row[0]: moment(row[1]) for row in found}
+
+
+@cache
+def _last_readings() -> Any:
+    return (
+        select(T.cancellation_id, func.max(T.at))
+        .where(T.cancellation_id.in_(bindparam("ids", expanding=True)))
+        .where(T.from_state.in_([State.VERIFYING, State.REQUESTED]))
+        .group_by(T.cancellation_id)
+    )

@@ -19,13 +19,14 @@ from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from rescind.ledger.changes.new_cancellation import beginning
 from rescind.ledger.changes.postponement import fitting
+from rescind.ledger.changes.waiting_rows import is_read, is_waiting, was_not_wanted
 from rescind.ledger.conditions import (
     Predecessor,
     Verdict,
     allows_every_end,
     judge,
 )
-from rescind.ledger.phases import final
+from rescind.ledger.phases import not_wanted
 from rescind.ledger.progress import Change, Progress
 from rescind.ledger.reading.predecessors import (
     among,
@@ -34,11 +35,11 @@ from rescind.ledger.reading.predecessors import (
     predecessors_of,
 )
 from rescind.ledger.restored import RESTORED
-from rescind.ledger.states import FINAL, State
+from rescind.ledger.states import FINAL
 from rescind.ledger.storage.cancellation_rows import SELECTED, progress_of
 from rescind.ledger.storage.dependency_table import DEPENDENCY
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.provider.outcomes import InvalidRequestError, Reason
+from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.refusal_codes import RefusalCode
 
 C, D = CANCELLATION.c, DEPENDENCY.c
@@ -63,6 +64,8 @@ class Following:
 
     released: list[Row[Any]] = field(default_factory=list)
     """Those whose predecessors have all ended as they want."""
+    read: list[Row[Any]] = field(default_factory=list)
+    """Such ones that are being read, as the ledger was restored."""
     not_wanted: dict[Lane, list[Change]] = field(default_factory=dict)
     """The changes of those whose predecessors have ended otherwise."""
     reopened: list[Row[Any]] = field(default_factory=list)
@@ -145,12 +148,16 @@ def _judged(
     connection: Connection, chosen: Select[Any], ids: Collection[str], now: datetime
 ) -> Following:
     rows = connection.execute(chosen, ids_given(connection, ids)).all()
-    waiting = [row for row in rows if is_waiting(row) or was_not_wanted(row)]
+    read = {row.id for row in rows if is_read(row, now)}
+    waiting = [r for r in rows if is_waiting(r) or was_not_wanted(r) or r.id in read]
     known = predecessors_of(connection, [row.id for row in waiting])
     following = Following(judged=len(rows))
     skipped, unwanted = list[str](), list[str]()
     for row in waiting:
-        if not is_waiting(row):
+        if row.id in read:
+            if judge(known.get(row.id, []))[0] is Verdict.WANTED:
+                following.read.append(row)
+        elif not is_waiting(row):
             skipped.append(row.id)
         elif _is_not_wanted(following, row, known.get(row.id, [])):
             unwanted.append(row.id)
@@ -178,19 +185,6 @@ def _reopened(
     return skipped if verdicts - {Verdict.NOT_WANTED} else []
 
 
-def is_waiting(row: Row[Any]) -> bool:
-    """Whether its predecessors keep it from being sent."""
-    return row.state == State.SCHEDULED and bool(row.waits_for)
-
-
-def was_not_wanted(row: Row[Any]) -> bool:
-    """Whether it ended for its predecessors' sake alone, and was never sent, as far as
-    the ledger knows."""
-    ended = (row.state, row.reason) == (State.WITHDRAWN, Reason.NOT_WANTED)
-    ended = ended or (row.state == State.FAILED and bool(row.lost))
-    return ended and row.waits_for is not None and not row.attempts
-
-
 def _is_not_wanted(
     following: Following, row: Row[Any], known: Sequence[Predecessor]
 ) -> bool:
@@ -206,11 +200,7 @@ def _is_not_wanted(
 
 def _ended(row: Row[Any], why: str, now: datetime) -> Change:
     was = progress_of(row)
-    if was.lost:
-        # Its reading could not tell whether it was sent before a restore.
-        to, why = final(was, State.FAILED, Reason.UNRESOLVED, now), RESTORED
-    else:
-        to = final(was, State.WITHDRAWN, Reason.NOT_WANTED, now)
+    to, why = not_wanted(was, now), RESTORED if was.lost else why
     return Change([row.id], row.version, was.state, to, evidence=why)
 
 

@@ -124,9 +124,11 @@ def refusal(
 
 
 def _may_have_been_sent(row: Row[Any], restored_at: datetime | None) -> bool:
-    """Whether it may have been sent in the time that a restored ledger lacks."""
-    # One whose time has not come was not sent before the restore.
-    return row.lost or (
+    """Whether it may have been sent, though it counts no attempt: in the time that a
+    restored ledger lacks, or by another cancellation of its order."""
+    # ``spent`` without an attempt: that call may be in the provider's queue still. One
+    # whose time has not come was not sent before the restore.
+    return bool(row.lost or row.spent) or (
         row.state == State.QUEUED
         and may_be_a_repeat(progress_of(row), moment(row.opened_at), restored_at)
     )
@@ -143,6 +145,8 @@ def _sent(row: Row[Any]) -> str:
             )
         case State.REQUESTED:
             return "its provider has accepted the cancel"
+        case _ if not row.attempts and row.spent:
+            return "an earlier call may still be in its provider's queue"
         case _ if not row.attempts:
             return RESTORED
         case _:
