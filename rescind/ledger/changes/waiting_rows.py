@@ -19,8 +19,9 @@ def is_waiting(row: Row[Any]) -> bool:
 
 def is_read(row: Row[Any], now: datetime) -> bool:
     """Whether it waits for others, is being read first, and may be sent by its time."""
-    opens = row.not_before is None or moment(row.not_before) <= now
-    return row.state == State.VERIFYING and bool(row.waits_for) and opens
+    if row.state != State.VERIFYING or not row.waits_for:
+        return False
+    return row.not_before is None or moment(row.not_before) <= now
 
 
 def was_not_wanted(row: Row[Any]) -> bool:
