@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from textwrap import shorten
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -23,7 +24,9 @@ EVIDENCE = {
 """Labels of calls without an answer, by evidence."""
 OTHERS = "others"
 """The column of rows that name no known provider."""
-MOST_SHOWN = 50
+MOST_SHOWN, MOST_WRONG = 50, 3
+"""Offences and wrong rows that are printed."""
+WIDTH = 100
 UNREAD = f"{State.FAILED}/{Reason.UNRESOLVED}"
 
 CallCount = tuple[str, str, str, int]
@@ -107,6 +110,7 @@ def print_tables(*tables: Table) -> None:
 
 def print_verdict(verdict: Verdict) -> None:
     """Print every offence, and the counts in the last line."""
+    print("The ledger, compared with what the simulated providers have recorded:")
     offences = list(verdict.offences())
     for kind, one in offences[:MOST_SHOWN]:
         print(f"{kind}: {one.provider} {one.order}: {one.why}")
@@ -118,10 +122,15 @@ def print_verdict(verdict: Verdict) -> None:
 def print_submitted(records: Sequence[str], notes: Sequence[str]) -> None:
     """Print how many rows were submitted, and the first wrong ones. Both are lines
     of `rescind submit --json`: its results, and its messages."""
-    taken = [json.loads(line) for line in records]
-    refused = sum(one["reason"] == "invalid_request" for one in taken)
-    print(f"{len(taken):,} rows submitted, {refused:,} of them refused as wrong:")
+    # A row that repeats another one has the record of that one.
+    taken = {one["id"]: one for one in map(json.loads, records)}
+    refused = sum(one["reason"] == "invalid_request" for one in taken.values())
+    print(
+        f"{len(taken):,} cancellations submitted, {refused:,} of them refused as wrong"
+    )
     wrong = [note.removeprefix("rescind: ") for note in notes if ": line " in note]
-    for note in wrong[:3]:
-        print(f"  {note[:100]}")
+    for note in wrong[:MOST_WRONG]:
+        print(f"  {shorten(note, WIDTH, placeholder=' …')}")
+    if refused > MOST_WRONG:
+        print(f"  and {refused - MOST_WRONG:,} more")
     print(flush=True)

@@ -560,7 +560,7 @@ def test_a_small_file_ends_with_ledger_and_providers_in_agreement(
     assert process.returncode == 0, out + err
     last = out.splitlines()[-1]
     assert last == "orders untrue 0, lost 0, sent twice 0, not finished 0"
-    assert "61 rows submitted, 1 of them refused as wrong" in out
+    assert "61 cancellations submitted, 1 of them refused as wrong" in out
     assert "  line 61: " in out
 
 
