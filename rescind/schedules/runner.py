@@ -186,8 +186,8 @@ class Runner:
             ours = finish(connection, run, ended.state, now, counts=counts, why=why)
         # For an operator's run, the command prints the result.
         if ours and run.asked_by == SCHEDULED:
-            former = before and (before.state, before.why)
-            _say(run, ended, same=former == (ended.state, why))
+            former = before and (before.asked_by, before.state, before.why)
+            _say(run, ended, same=former == (SCHEDULED, ended.state, why))
         return ended
 
 

@@ -294,7 +294,7 @@ def test_the_last_line_counts_and_every_offence_is_named(
     verdict = Verdict(3, untrue=(bad,), twice=(bad, bad), unfinished=(waits,))
     demo_report.print_verdict(verdict)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("untrue: ithink 86210010463: the ledger says")
+    assert lines[1].startswith("untrue: ithink 86210010463: the ledger says")
     assert lines[-2] == "not finished: ithink 86210010464: still verifying at the end"
     assert lines[-1] == "orders untrue 1, lost 0, sent twice 2, not finished 1"
 

@@ -437,6 +437,19 @@ def test_a_repeated_failure_is_logged_once(world: World) -> None:
     ]
 
 
+def test_a_failure_is_logged_though_a_run_by_hand_has_failed_so_before(
+    world: World,
+) -> None:
+    rule = world.rule('every = "1m"')
+    with writing(world.engine) as connection:
+        by_hand = start_manual_run(connection, "a", NOW, LEASE, by=BY)
+    with capture_logs() as logs:
+        world.runner().run(rule, by_hand)
+        world.now += MINUTE
+        world.runner().run(rule, world.open(world.now))
+    assert [one["log_level"] for one in logs] == ["warning"]
+
+
 # --- a dry run ----------------------------------------------------------------------
 
 orders = ["ord_1", "ord_2", "ord_2", "not good!", "ord_3"]
