@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Engine, text
 
 from bench.large_fill import APART_MS, BEGUN
 from bench.stats import percentile
-from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Sort, browse
 from rescind.browse.part_search import find_part
 from rescind.browse.search import search
+from rescind.browse.wanted import Wanted
 from rescind.ledger.storage.transactions import reading
 
 TIMES = 20

@@ -18,11 +18,13 @@ from bench.results import Result, Row, Target
 from bench.stage import Stage, run
 from bench.stats import alternate
 from bench.team import FIRST
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import Sort, browse
+from rescind.browse.wanted import Wanted
 from rescind.config.accounts import load_accounts
 from rescind.config.home import write_private
 from rescind.engine.sweeper import sweep
-from rescind.ledger.changes.claims import Wanted, claim_many
+from rescind.ledger.changes.claims import Wanted as Claim
+from rescind.ledger.changes.claims import claim_many
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.reading.backlogs import COUNTED, backlogs
@@ -149,7 +151,7 @@ class _Ledger:
         with self.engine.connect() as connection, connection.begin() as transaction:
             claim_many(
                 connection,
-                [Wanted(LANE, State.QUEUED, 100, lease)],
+                [Claim(LANE, State.QUEUED, 100, lease)],
                 datetime.now(UTC),
             )
             transaction.rollback()
@@ -162,7 +164,7 @@ class _Ledger:
 
     def list(self, *states: str, **wanted: Any) -> None:
         with reading(self.engine) as connection:
-            list_rows(connection, Filter(states, **wanted), 50)
+            browse(connection, Wanted(states, **wanted), Sort.NEWEST, 50)
 
     def show(self) -> None:
         with reading(self.engine) as connection:

@@ -12,10 +12,9 @@ from rescind.api.callers import Reader
 from rescind.api.openapi import TOKEN_PROBLEMS
 from rescind.api.operation_models import Actions
 from rescind.api.problem_details import JSON
-from rescind.api.query_parameters import MOMENT, invalid_parameter, moment_of
+from rescind.api.query_parameters import MOMENT, actors_of, period_of
 from rescind.api.replica_reading import read_list
 from rescind.browse.action_listing import WantedActions, as_action, find_actions
-from rescind.config.actors import read_actors
 from rescind.intake.validation import LONGEST_TEXT
 from rescind.ledger.action_kinds import Action
 
@@ -59,23 +58,9 @@ def list_actions(
     What a token submits within an hour is one action. An action must match all filters.
     A page may have fewer actions than `limit`, or none, although `next` leads to more.
     """
-    wanted = _wanted(by, action, since, until)
+    begin, end = period_of(since, until)
+    wanted = WantedActions(by=actors_of(by), action=action, since=begin, until=end)
     before = cursors.before(cursor)
     page = read_list(request, lambda c: find_actions(c, wanted, limit, before))
     more = None if page.next is None else cursors.after(page.next)
     return JSON({"actions": [as_action(row) for row in page.rows], "next": more})
-
-
-def _wanted(
-    by: str | None, action: Action | None, since: str | None, until: str | None
-) -> WantedActions:
-    """The filter of these parameters; raises ``ProblemError``."""
-    begin = None if since is None else moment_of("since", since)
-    end = None if until is None else moment_of("until", until)
-    if begin is not None and end is not None and end <= begin:
-        raise invalid_parameter("until", "until must be later than since")
-    try:
-        actors = () if by is None else read_actors(by)
-    except ValueError as error:
-        raise invalid_parameter("by", f"by {error}") from None
-    return WantedActions(by=actors, action=action, since=begin, until=end)

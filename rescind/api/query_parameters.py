@@ -14,6 +14,7 @@ from fastapi.params import Query
 
 from rescind.api.problem_codes import ProblemCode
 from rescind.api.problem_details import ProblemError
+from rescind.config.actors import read_actors
 from rescind.config.times import parse_moment
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.provider.refusal_codes import pointer
@@ -73,6 +74,23 @@ def moment_of(name: str, text: str) -> int:
         # An unescaped + arrives as a space.
         hint = "; in an address, + is written %2B" if " " in text else ""
         raise invalid_parameter(name, f"{name} {error}{hint}") from None
+
+
+def period_of(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """The first ms of a period and the first ms after it; raises ``ProblemError``."""
+    begin = None if since is None else moment_of("since", since)
+    end = None if until is None else moment_of("until", until)
+    if begin is not None and end is not None and end <= begin:
+        raise invalid_parameter("until", "until must be later than since")
+    return begin, end
+
+
+def actors_of(by: str | None) -> tuple[str, ...]:
+    """The actors that ``by`` may mean, none without it; raises ``ProblemError``."""
+    try:
+        return () if by is None else read_actors(by)
+    except ValueError as error:
+        raise invalid_parameter("by", f"by {error}") from None
 
 
 def _unknown(names: list[str], known: Iterable[str]) -> ProblemError:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, literal_column, select, tuple_
+from sqlalchemy import Connection, Row, Select, literal_column, select, text, tuple_
 
-from rescind.browse.browse_ranges import Range, Wanted, ranges_of
+from rescind.browse.browse_ranges import Range, ranges_of
+from rescind.browse.wanted import Wanted
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.tables import CANCELLATION
@@ -78,6 +79,8 @@ def browse(
 ) -> Found:
     """The first ``limit`` matches behind ``after``."""
     ranges = ranges_of(connection, wanted, sort.value)
+    if any(one.compared for one in ranges):
+        _plan_by_values(connection)
     each = max(LEAST, scanned // max(1, len(ranges)))
     places: list[Place] = []
     stops: list[Place] = []
@@ -86,6 +89,15 @@ def browse(
         places += some
         stops += [] if stop is None else [stop]
     return _page(connection, sort, places, stops, limit)
+
+
+def _plan_by_values(connection: Connection) -> None:
+    """Have PostgreSQL plan the statements of this transaction by their values.
+
+    Its plan for any value reads the whole table for a lane or a state that few have.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 def _page(

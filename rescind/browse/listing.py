@@ -1,8 +1,9 @@
-"""Lists the newest cancellations that match a filter, by merging index ranges."""
+"""Reads all cancellations that match a filter, or the newest of them, by merging index
+ranges. Lists for people and programs, page by page, are in ``browsing``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from heapq import nlargest
@@ -19,9 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.index_walk import lanes_in
-from rescind.ledger.reading.limited import groups_within, within
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.states import State
 from rescind.ledger.storage.tables import (
@@ -29,7 +28,6 @@ from rescind.ledger.storage.tables import (
     GROUPED,
     LISTED,
     LOOKED_AT,
-    OTHER_KEY,
 )
 
 C = CANCELLATION.c
@@ -51,9 +49,6 @@ class Filter:
     provider: str | None = None
     account: str | None = None
     group: str | None = None
-    order: str | None = None
-    within: Limits = EVERYTHING
-    """The limits of the caller who asks."""
 
     def conditions(self) -> list[Where]:
         """The conditions on every row, without the one on its state."""
@@ -61,31 +56,24 @@ class Filter:
             C.provider: self.provider,
             C.account: self.account,
             C.group_name: self.group,
-            C.order_id: self.order,
         }
-        asked = [column == one for column, one in given.items() if one is not None]
-        return [*asked, *within(self.within)]
+        return [column == one for column, one in given.items() if one is not None]
 
     def fits(self, lane: tuple[str, str]) -> bool:
         """Whether rows of this lane may match."""
         asked = (self.provider, self.account)
-        named = all(one in (None, its) for one, its in zip(asked, lane, strict=True))
-        return named and self.within.touches(*lane)
+        return all(one in (None, its) for one, its in zip(asked, lane, strict=True))
 
 
-def list_rows(
-    connection: Connection, wanted: Filter, limit: int, before: str | None = None
-) -> list[Row[Any]]:
-    """The newest ``limit`` rows that match, newest first, with ids below ``before``."""
-    page: list[Where] = [] if before is None else [C.id < before]
+def list_rows(connection: Connection, wanted: Filter, limit: int) -> list[Row[Any]]:
+    """The newest ``limit`` rows that match, newest first."""
     ranges = _ranges(connection, wanted)
     if ranges is None:
-        asked = [*wanted.conditions(), *page, C.state.in_(_states(wanted))]
+        asked = [*wanted.conditions(), C.state.in_(_states(wanted))]
         return list(connection.execute(_newest(CANCELLATION, *asked), {MOST: limit}))
     ids: list[str] = []
     for chosen, values in ranges:
-        paged = chosen.where(*page) if page else chosen
-        ids += connection.execute(paged, {**values, MOST: limit}).scalars()
+        ids += connection.execute(chosen, {**values, MOST: limit}).scalars()
     return rows_of(connection, nlargest(limit, ids))
 
 
@@ -99,8 +87,6 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
     ``None`` if reading all rows, the newest first, is as good or better.
     """
     asked, states = wanted.conditions(), _states(wanted)
-    if wanted.order is not None:
-        return list(_ranges_of_order(connection, wanted.order, asked, states))
     if wanted.group is not None:
         return _ranges_of_group(connection, wanted, asked, states)
     if not asked and not wanted.states:
@@ -110,10 +96,7 @@ def _ranges(connection: Connection, wanted: Filter) -> list[Range] | None:
     if len(lanes) > MOST_LANES:
         return None
     return [
-        (chosen.where(*groups_within(wanted.within, *lane)), values)
-        for lane in lanes
-        if wanted.fits(lane)
-        for chosen, values in (_range(lane, state) for state in states)
+        _range(lane, state) for lane in lanes if wanted.fits(lane) for state in states
     ]
 
 
@@ -127,22 +110,6 @@ def _ranges_of_group(
     lanes = filter(wanted.fits, lanes_in(connection, LOOKED_AT))
     under_way = [_range(lane, State.SENDING) for lane in lanes]
     return [*listed, *((its.where(*asked), values) for its, values in under_way)]
-
-
-def _ranges_of_order(
-    connection: Connection, order: str, asked: list[Where], states: Sequence[str]
-) -> Iterator[Range]:
-    """Ranges for one order. Its key is mostly the order: one row at most per lane."""
-    fits = [*asked, C.state.in_(states)]
-    yield _newest(C.id, text(OTHER_KEY), *fits), {}
-    for provider, account in lanes_of_all(connection):
-        lane = (C.provider == provider, C.account == account, C.key == order)
-        yield _newest(C.id, *lane, *fits), {}
-
-
-def lanes_of_all(connection: Connection) -> set[tuple[str, str]]:
-    """Every lane with a row in the ledger."""
-    return {*lanes_in(connection, LISTED), *lanes_in(connection, LOOKED_AT)}
 
 
 def _states(wanted: Filter) -> Sequence[str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
-from rescind.browse.browse_ranges import Wanted, time_of_id
 from rescind.browse.browsing import Found, Place
 from rescind.browse.search_words import (
     LEAST,
@@ -21,6 +20,7 @@ from rescind.browse.search_words import (
     trigrams,
     words_of,
 )
+from rescind.browse.wanted import Wanted, time_of_id
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.postgres_statements import BY_BITMAP, LOCALLY
 from rescind.ledger.storage.search_tables import (

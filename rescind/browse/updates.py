@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
 
-from rescind.browse.listing import Filter
+from rescind.browse.wanted import Wanted
 from rescind.ledger.storage.tables import CANCELLATION
 
 C = CANCELLATION.c
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 def changed(
-    connection: Connection, wanted: Filter, after: Place, limit: int
+    connection: Connection, wanted: Wanted, after: Place, limit: int
 ) -> tuple[list[Row[Any]], Place | None]:
     """The rows that were changed after ``after`` and match, the oldest change first.
 
@@ -33,8 +33,6 @@ def changed(
     last = connection.execute(_last(), {**_at(after), "most": LOOKED_AT_ONCE}).first()
     page = tuple_(*_ORDER) > tuple_(*after)
     chosen = select(CANCELLATION).where(page, *wanted.conditions())
-    if wanted.states:
-        chosen = chosen.where(C.state.in_(wanted.states))
     if last is not None:
         chosen = chosen.where(tuple_(*_ORDER) <= tuple_(*last))
     rows = list(connection.execute(chosen.order_by(*_ORDER).limit(limit + 1)))

@@ -8,10 +8,7 @@ from sqlalchemy import Row
 
 from rescind.browse.action_listing import WantedActions, as_action, find_actions
 from rescind.cli import connections, output
-from rescind.config.actors import read_actors
-from rescind.errors.reported import CommandError
-from rescind.intake.values import past_or_future_time
-from rescind.ledger.storage.milliseconds import to_ms
+from rescind.cli.filters_read import actors_of, period_of
 from rescind.ledger.storage.transactions import reading
 
 COLUMNS = ("at", "by", "action", "lane", "number", "about")
@@ -21,16 +18,8 @@ def wanted_actions(
     by: str | None, action: str | None, since: str | None, until: str | None
 ) -> WantedActions:
     """The filter of these options; raises ``CommandError``."""
-    begin = past_or_future_time(since, "--since")
-    end = past_or_future_time(until, "--until")
-    if begin and end and end <= begin:
-        why = "--until must be later than --since"
-        raise CommandError(why, problem="time-wrong")
-    try:
-        actors = () if by is None else read_actors(by)
-    except ValueError as error:
-        raise CommandError(f"--by {error}") from None
-    return WantedActions(by=actors, action=action, since=to_ms(begin), until=to_ms(end))
+    begin, end = period_of(since, until)
+    return WantedActions(by=actors_of(by), action=action, since=begin, until=end)
 
 
 def list_actions(wanted: WantedActions, limit: int, *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from rescind.cli import (
 )
 from rescind.cli.actions_command import actions
 from rescind.cli.init import init
+from rescind.cli.list_command import list_
 from rescind.cli.new_provider_command import new_provider
 from rescind.cli.options import WithWait
 from rescind.cli.submit import cancel, submit
@@ -88,7 +89,7 @@ app.command()(init)
 app.command(cls=WithWait)(cancel)
 app.command(cls=WithWait)(submit)
 app.command()(show.show)
-app.command("list")(show.list_)
+app.command("list")(list_)
 app.command()(group_commands.groups)
 app.command()(show.retry)
 app.command()(withdraw)

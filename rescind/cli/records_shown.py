@@ -1,10 +1,9 @@
-"""The code of ``rescind show`` and ``rescind list``."""
+"""The code of ``rescind show``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rescind.browse.listing import Filter, list_rows
 from rescind.cli import connections, output
 from rescind.errors.messages import say
 from rescind.ledger.deliveries.delivery_queries import deliveries_of
@@ -14,7 +13,6 @@ from rescind.ledger.storage.transactions import reading
 from rescind.operations.actions import found
 from rescind.operations.case_export import cases_of
 
-COLUMNS = ("id", "lane", "order", "state", "reason", "attempts", "updated")
 FIRST = ("id", "provider", "account", "order", "key", "group", "state", "reason")
 
 
@@ -105,20 +103,3 @@ def _evidence(evidence: dict[str, Any] | str | None) -> str:
         parts.append(f"worker {evidence['worker']}")
     parts += [evidence[name] for name in ("detail", "body") if name in evidence]
     return ", ".join(parts)
-
-
-def list_many(wanted: Filter, limit: int, *, as_json: bool) -> None:
-    with reading(connections.need_ledger()) as connection:
-        # One row more than is shown tells whether there are more. SQLite's limit is
-        # below 2**63.
-        rows = list_rows(connection, wanted, min(limit, 2**62) + 1)
-    records = [as_record(row) for row in rows]
-    output.emit_list(
-        records, COLUMNS, _line, as_json=as_json, limit=limit, more="newest"
-    )
-
-
-def _line(record: dict[str, Any]) -> tuple[object, ...]:
-    lane = f"{record['provider']}/{record['account']}"
-    names = ("order", "state", "reason", "attempts", "updated_at")
-    return (record["id"], lane, *(record[name] for name in names))

@@ -1,4 +1,4 @@
-"""``rescind show``, ``list``, ``retry``, ``release``, ``skip`` and ``words``."""
+"""``rescind show``, ``retry``, ``release``, ``skip`` and ``words``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rescind.cli.completion import account_names, provider_names
 from rescind.cli.options import Group, Json, one_of, words_of
 from rescind.errors.reported import CommandError
 from rescind.ledger.states import RETRYABLE, State
+from rescind.provider.outcomes import Reason
 
 if TYPE_CHECKING:
     from rescind.browse.listing import Filter
@@ -24,7 +25,15 @@ Account = Annotated[
     str | None,
     typer.Option(help="Only this account's.", autocompletion=account_names),
 ]
-
+EndedFor = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REASON",
+        help=f"Only those that ended for this reason: {', '.join(Reason)}.",
+        callback=one_of(Reason),
+        autocompletion=words_of(Reason),
+    ),
+]
 Waiting = Annotated[
     list[str], typer.Argument(metavar="ID", help="Ids, or provider/account/key.")
 ]
@@ -53,28 +62,6 @@ def show(
         show_one(id_, as_json=as_json)
 
 
-def list_(
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="STATE",
-            help=f"Only this state: {', '.join(State)}. Repeatable.",
-            callback=one_of(State),
-            autocompletion=words_of(State),
-        ),
-    ] = None,
-    provider: Provider = None,
-    account: Account = None,
-    group: Group = None,
-    limit: Annotated[int, typer.Option(min=1, help="The number to show at most.")] = 50,
-    as_json: Json = False,
-) -> None:
-    """List cancellations, the newest first."""
-    from rescind.cli.records_shown import list_many
-
-    list_many(chosen_by(state, provider, account, group), limit, as_json=as_json)
-
-
 def retry(
     ids: Annotated[
         list[str] | None,
@@ -93,9 +80,7 @@ def retry(
     provider: Provider = None,
     account: Account = None,
     group: Group = None,
-    reason: Annotated[
-        str | None, typer.Option(help="Only those that ended for this reason.")
-    ] = None,
+    reason: EndedFor = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before a filter is applied.")
     ] = False,
@@ -114,10 +99,7 @@ def retry(
     order at the provider.
     """
     from rescind.cli.retrying import Chosen, retry_chosen, retry_many
-    from rescind.provider.outcomes import Reason
 
-    if reason is not None and reason not in set(Reason):
-        raise CommandError(f"--reason must be one of {', '.join(Reason)}")
     filters = chosen_by(state, provider, account, group)
     chosen = Chosen(filters, reason)
     if ids and chosen.given:
@@ -191,18 +173,26 @@ def words(
     list_words(provider, limit, as_json=as_json)
 
 
+def check_provider(provider: str | None) -> None:
+    """Raises ``InvalidRequestError`` for a provider that is not installed and has no
+    cancellations."""
+    from providers.registry import BY_NAME
+    from rescind.provider.text import storable
+
+    if provider is not None and provider not in BY_NAME:
+        _check_known(storable(provider))
+
+
 def chosen_by(
     state: list[str] | None,
     provider: str | None,
     account: str | None,
     group: str | None,
 ) -> Filter:
-    from providers.registry import BY_NAME
     from rescind.browse.listing import Filter
     from rescind.provider.text import storable
 
-    if provider is not None and provider not in BY_NAME:
-        _check_known(storable(provider))
+    check_provider(provider)
     return Filter(
         states=state or [],
         provider=provider,

@@ -16,8 +16,9 @@ from fastapi import Depends, Request
 from starlette.datastructures import ImmutableMultiDict
 
 from providers.registry import BY_NAME
-from rescind.browse.browse_ranges import BY_STATE, Wanted
+from rescind.browse.browse_ranges import BY_STATE
 from rescind.browse.browsing import Sort
+from rescind.browse.wanted import Wanted
 from rescind.dashboard.actor_names import actors_meant
 from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import Dashboard, dashboard_of
@@ -28,7 +29,6 @@ from rescind.dashboard.submission.local_times import local_now
 from rescind.dashboard.translation import _
 from rescind.intake.values import provider_in_any_case
 from rescind.ledger.access_limits import EVERYTHING, Limits
-from rescind.ledger.conditions import ENDS
 from rescind.ledger.states import State
 from rescind.operations.known_providers import check_known
 from rescind.provider.outcomes import InvalidRequestError, Reason
@@ -62,7 +62,7 @@ class Listing:
 
     def wanted(self) -> Wanted:
         return Wanted(
-            states=self.states or _ending_with(self.reason),
+            states=self.states,
             provider=self.provider or None,
             account=self.account or None,
             group=self.group or None,
@@ -112,11 +112,6 @@ class Listing:
         """This filter for only these states; ``None`` if it then matches nothing."""
         kept = tuple(s for s in State if s in set(states) & set(self.states or State))
         return replace(self, states=kept) if kept else None
-
-
-def _ending_with(reason: str) -> tuple[State, ...]:
-    """The final states that have this reason: far fewer rows to compare."""
-    return tuple(state for state, reasons in ENDS.items() if reason in reasons)
 
 
 # --- checks ---------------------------------------------------------------------------

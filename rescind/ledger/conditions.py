@@ -93,6 +93,11 @@ def allows_every_end(condition: str) -> bool:
     return ANY in words or all(state in words for state in FINAL)
 
 
+def states_with(reason: str) -> list[State]:
+    """The final states that have this reason."""
+    return [state for state, reasons in ENDS.items() if reason in reasons]
+
+
 def canonical(words: Iterable[str]) -> str:
     """The canonical text; raises ``ValueError``, with a sentence, for a wrong word."""
     listed = sorted(set(words))

@@ -286,6 +286,8 @@ def test_a_list_holds_exactly_what_is_within_the_limits(
         orders = {one["order"] for one in entries if allowed(one)}
         assert listed_by(limited, token) == orders
         assert listed_by(limited, token, "&state=queued&state=sending") == orders
+        assert listed_by(limited, token, "&by=all&since=2020-01-01T00:00:00Z") == orders
+        assert listed_by(limited, token, "&by=shop") == set()
         nightly = {
             o["order"] for o in entries if allowed(o) and o["group"] == GROUPS[2]
         }

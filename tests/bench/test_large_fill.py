@@ -7,8 +7,8 @@ from sqlalchemy import Engine, text
 
 from bench import large_fill
 from bench.large_fill import fill, index
-from rescind.browse.browse_ranges import Wanted
 from rescind.browse.part_search import find_part, unsearched
+from rescind.browse.wanted import Wanted
 from rescind.ledger.storage.transactions import reading
 
 

@@ -215,7 +215,7 @@ def test_filters_retry_nothing_before_their_number_is_confirmed(
         ([], "give the ids to retry, or a filter"),
         (["x", "--state", "failed"], "give either ids or filters, not both"),
         (["--state", "queued"], "it must be one of requested, rejected,"),
-        (["--reason", "bad-luck"], "--reason must be one of confirmed,"),
+        (["--reason", "bad-luck"], "it must be one of confirmed,"),
         (["--provider", "nobody"], "provider must be one of"),
     ],
 )

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.cli import output
+from rescind.cli.cancellations_listed import COLUMNS
 from rescind.cli.plans_shown import LISTED
-from rescind.cli.records_shown import COLUMNS
 from rescind.cli.terminal_table import draw
 
 UUID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"

@@ -64,6 +64,7 @@ VALUES: dict[str, str] = {
     "state": "failed",
     "reason": "unresolved",
     "by": "token:tests",
+    "since": "2020-01-01T00:00:00Z",
     "updated_since": "2020-01-01T00:00:00Z",
 }
 KINDS = ("", ".csv", ".xlsx")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, insert
 
-from rescind.browse.browse_ranges import first_id
+from rescind.browse.wanted import first_id
 from rescind.ledger.action_kinds import Action
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION

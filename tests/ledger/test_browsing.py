@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 
 from rescind.browse import browsing
-from rescind.browse.browse_ranges import BY_STATE, Wanted, first_id, time_of_id
+from rescind.browse.browse_ranges import BY_STATE
 from rescind.browse.browsing import Found, Place, Sort, browse
+from rescind.browse.wanted import Wanted, first_id, time_of_id
 from rescind.ledger.access_limits import EVERYTHING, Limit, Limits
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.ledger.storage.transactions import reading, writing
+from rescind.ledger.storage.transactions import open_ledger, reading, writing
+from tests.ledger.build import BY as BY_TESTS
 from tests.ledger.build import REASONS, add
-from tests.ledger.filled import GROUPS, ON_ONE_LEDGER, One, fill, ones
+from tests.ledger.filled import GROUPS, ON_ONE_LEDGER, ORDERS, One, fill, ones
+from tests.ledger.plans import plans
 
 C = CANCELLATION.c
 BY = [None, "token:ann", "cli:bob@host"]
@@ -63,6 +66,7 @@ def fits(row: Any, wanted: Wanted, sort: Sort) -> bool:
         and wanted.provider in (None, row.provider)
         and wanted.account in (None, row.account)
         and wanted.group in (None, row.group_name)
+        and wanted.order in (None, row.order_id)
         and wanted.reason in (None, row.reason)
         and (not wanted.by or row.submitted_by in wanted.by)
         and wanted.within.allows(row.provider, row.account, row.group_name)
@@ -88,6 +92,7 @@ def all_pages(engine: Engine, wanted: Wanted, sort: Sort, limit: int) -> list[Fo
         st.sampled_from([None, "akinon", "x"]), st.sampled_from([None, "a"])
     ),
     group=st.sampled_from(GROUPS),
+    order=st.sampled_from([None, None, *ORDERS]),
     reason=st.sampled_from([None, *map(str, REASONS.values())]),
     by=st.lists(st.sampled_from(["token:ann", "cli:bob@host"]), unique=True),
     period=st.tuples(st.none() | st.integers(0, 3), st.none() | st.integers(1, 5)),
@@ -105,6 +110,7 @@ def test_the_pages_of_a_list_equal_a_read_of_every_row(
     states: list[State],
     lane: tuple[str | None, str | None],
     group: str | None,
+    order: str | None,
     reason: str | None,
     by: list[str],
     period: tuple[int | None, int | None],
@@ -123,7 +129,9 @@ def test_the_pages_of_a_list_equal_a_read_of_every_row(
     if sort in (Sort.NEWEST, Sort.OLDEST) and rows:
         first = min(time_of_id(row.id) or 0 for row in rows)
         period = tuple(None if one is None else first + one for one in period)  # type: ignore[assignment]
-    wanted = Wanted([str(s) for s in states], *lane, group, reason, by, *period, within)
+    wanted = Wanted(
+        [str(s) for s in states], *lane, group, order, reason, by, *period, within
+    )
     fitting = [row for row in rows if fits(row, wanted, sort)]
     fitting.sort(key=lambda row: key_of(row, sort), reverse=sort.falls)
     pages = all_pages(engine, wanted, sort, limit)
@@ -148,3 +156,52 @@ def test_a_page_that_finds_nothing_in_its_share_says_where_it_stopped(
     with reading(engine) as connection:
         found = browse(connection, wanted, Sort.NEWEST, 10, scanned=1)
     assert (found.rows, found.next, found.partial) == ([], Place(0, ids[3]), True)
+
+
+def test_a_page_whose_rows_are_compared_is_planned_by_its_values(
+    postgres_ledger_url: str,
+) -> None:
+    """A plan for any value takes seconds on a large ledger."""
+    engine = open_ledger(postgres_ledger_url)
+    add(engine, State.FAILED)
+    with reading(engine) as connection:
+        browse(
+            connection, Wanted(states=["failed"], reason="unresolved"), Sort.NEWEST, 9
+        )
+        chosen = connection.exec_driver_sql("SHOW plan_cache_mode").scalar_one()
+    engine.dispose()
+    assert chosen == "force_custom_plan"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"reason": "unresolved"},
+        {"reason": "unresolved", "provider": "notpanel", "by": [BY_TESTS]},
+        {"by": [BY_TESTS]},
+        {"by": [BY_TESTS], "group": "g"},
+        {"since": 1, "until": 2**46},
+        {"order": "1", "by": [BY_TESTS]},
+    ],
+)
+def test_a_filtered_page_is_read_by_an_index(
+    engine: Engine, wanted: dict[str, Any]
+) -> None:
+    add(engine, State.FAILED, group="g")
+    with reading(engine) as connection, plans(connection) as found:
+        connection.exec_driver_sql(
+            "SET LOCAL enable_seqscan = off"
+            if connection.dialect.name == "postgresql"
+            else "SELECT 1"
+        )
+        assert browse(connection, Wanted(**wanted), Sort.NEWEST, 9).rows
+    assert not [one for one in found if "Seq Scan on cancellation" in one]
+    assert not [one for one in found if scans_rows(one)]
+
+
+def scans_rows(plan: str) -> bool:
+    """Whether SQLite reads the table itself, in the order of no index."""
+    return any(
+        "SCAN cancellation" in line and "USING" not in line
+        for line in plan.splitlines()
+    )

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, func, select, text
 
 from rescind.browse import part_search, search_indexing, search_words
-from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Place
 from rescind.browse.part_search import find_part, unsearched
 from rescind.browse.search_indexing import (
@@ -22,6 +21,7 @@ from rescind.browse.search_indexing import (
     index_some,
 )
 from rescind.browse.search_words import folded, trigrams
+from rescind.browse.wanted import Wanted
 from rescind.ledger.changes.deletion import Pruning
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.states import State

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from rescind.browse.action_listing import WantedActions, find_actions
-from rescind.browse.browse_ranges import Wanted
 from rescind.browse.browsing import Sort, browse
+from rescind.browse.wanted import Wanted
 from rescind.ledger.changes import submission_actions
 from rescind.ledger.changes.new_cancellation import NewCancellation
 from rescind.ledger.changes.submission_actions import SubmissionActions

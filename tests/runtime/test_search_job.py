@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from rescind.browse import search_indexing
-from rescind.browse.browse_ranges import Wanted
 from rescind.browse.part_search import _by_index
+from rescind.browse.wanted import Wanted
 from rescind.ledger.changes.leases import acquire, release
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.runtime import search_job

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row
 
-from rescind.browse.browse_ranges import time_of_id
+from rescind.browse.wanted import time_of_id
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.submission.file_submission import Result

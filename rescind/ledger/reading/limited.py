@@ -25,16 +25,6 @@ def within(limits: Limits, of: Any = C) -> list[ColumnElement[bool]]:
     return [or_(false(), *(_condition(one, of) for one in limits.listed))]
 
 
-def groups_within(
-    limits: Limits, provider: str, account: str
-) -> list[ColumnElement[bool]]:
-    """Conditions on the groups of a lane's cancellations."""
-    if limits.allows_lane(provider, account):
-        return []
-    found = [one for one in limits.listed if one.has_lane(provider, account)]
-    return [or_(false(), *(_like(C.group_name, one.group or ANY) for one in found))]
-
-
 def _condition(one: Limit, of: Any) -> ColumnElement[bool]:
     lane = [_like(of.provider, one.provider), _like(of.account, one.account)]
     if one.group is None:
