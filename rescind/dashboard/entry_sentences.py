@@ -63,6 +63,10 @@ INTAKE = (
         "%(field)s names a day or a time that does not exist: write it as ISO 8601 with"
         " an offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
     ),
+    N_(
+        "%(field)s names a day or a time that does not exist: write it as"
+        " 2026-11-20 18:00 or 20.11.2026 18:00"
+    ),
     N_("%(field)s must lie in the years %(first)s to %(last)s"),
     N_("this %(what_said)s is outside the limits of the token"),
     N_("provider or account"),

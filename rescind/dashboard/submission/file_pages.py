@@ -74,6 +74,8 @@ def upload(request: Request, dashboard: TheDashboard, who: LimitedReader) -> Res
         "name": found.name,
         "turkish": found.turkish,
         "has_results": found.has_results,
+        "has_days": found.has_days,
+        "zone": found.zone,
         "rows": rows,
     }
     KeptUploads(dashboard, who).put("preview", id_, kept)

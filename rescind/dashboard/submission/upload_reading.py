@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from rescind.dashboard.formatting import number_of
 from rescind.dashboard.page_guard import RefusedError
-from rescind.dashboard.submission.local_times import with_offset
-from rescind.dashboard.submission.single_form import TIMES
 from rescind.dashboard.translation import _
 from rescind.intake.files.column_names import RESULTS
 from rescind.intake.files.file_reading import parse
 from rescind.intake.files.file_rows import FileError, Limits, Row, with_defaults
+from rescind.intake.files.file_times import FileTimes
 from rescind.intake.files.legacy_encoding import as_utf8
 
 MOST_ROWS = 10_000
@@ -37,6 +36,10 @@ class ReadFile:
     """Whether the file was read as Windows-1254."""
     has_results: bool = False
     """Whether it has columns of a file of results, which are not read."""
+    has_days: bool = False
+    """Whether it has a time that is a day."""
+    zone: str = "UTC"
+    """The time zone of its times without an offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +73,6 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
             )
         )
     has_results = not RESULTS.keys().isdisjoint(found.header)
-    return ReadFile(name, list(_in_zone(rows, form.zone)), turkish, has_results)
-
-
-def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:
-    for row in rows:
-        entry = row.entry
-        if not isinstance(entry, dict):
-            yield row
-            continue
-        times = {
-            name: with_offset(entry[name], zone)
-            for name in TIMES
-            if isinstance(entry.get(name), str)
-        }
-        yield Row(row.line, {**entry, **times}, row.wrong)
+    times = FileTimes(form.zone)
+    read = list(times.rows(rows))
+    return ReadFile(name, read, turkish, has_results, times.has_days, form.zone.key)
