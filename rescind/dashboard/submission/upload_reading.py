@@ -12,10 +12,9 @@ from rescind.dashboard.formatting import number_of
 from rescind.dashboard.page_guard import RefusedError
 from rescind.dashboard.translation import _
 from rescind.intake.files.column_names import RESULTS
-from rescind.intake.files.file_reading import parse
+from rescind.intake.files.file_reading import parse_written
 from rescind.intake.files.file_rows import FileError, Limits, Row, with_defaults
 from rescind.intake.files.file_times import FileTimes
-from rescind.intake.files.legacy_encoding import as_utf8
 
 MOST_ROWS = 10_000
 """The most cancellations in an uploaded file."""
@@ -57,8 +56,7 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
     if not _turn.acquire(timeout=WAIT_SECONDS):
         raise RefusedError(_("Another file is being read: try again in a minute."), 503)
     try:
-        text, turkish = as_utf8(data)
-        found = parse(text, name, limits=LIMITS)
+        found = parse_written(data, name, LIMITS)
         whole = with_defaults(found.rows, **form.defaults)
         rows = list(islice(whole, MOST_ROWS + 1))
     finally:
@@ -75,4 +73,6 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
     has_results = not RESULTS.keys().isdisjoint(found.header)
     times = FileTimes(form.zone)
     read = list(times.rows(rows))
-    return ReadFile(name, read, turkish, has_results, times.has_days, form.zone.key)
+    return ReadFile(
+        name, read, found.turkish, has_results, times.has_days, form.zone.key
+    )

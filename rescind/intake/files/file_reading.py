@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rescind.intake.files.columns import Cancellations, whole_entry
@@ -22,6 +23,7 @@ from rescind.intake.files.file_rows import (
     cut_off,
     utf8,
 )
+from rescind.intake.files.legacy_encoding import as_utf8
 from rescind.intake.files.packed import is_workbook, unpacked
 from rescind.intake.values import RowError, read_json
 
@@ -38,7 +40,16 @@ def load(name: str) -> Document:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise FileError(f"{name} cannot be read: {why}") from None
-    return parse(data, "standard input" if name == "-" else name)
+    return parse_written(data, "standard input" if name == "-" else name)
+
+
+def parse_written(data: bytes, name: str, limits: Limits | None = None) -> Document:
+    """The rows of a file that a person wrote: it may be in Windows-1254, too.
+
+    Raises ``FileError`` if none of it can be used.
+    """
+    text, turkish = as_utf8(data)
+    return replace(parse(text, name, limits=limits), turkish=turkish)
 
 
 def parse(

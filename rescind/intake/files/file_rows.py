@@ -48,6 +48,8 @@ class Document:
     rows: Iterator[Row]
     header: Sequence[str] = ()
     """The columns of a table, as ``Columns.header`` names them."""
+    turkish: bool = False
+    """Whether the file was read as Windows-1254."""
 
 
 class Columns(Protocol):
