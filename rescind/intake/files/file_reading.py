@@ -18,17 +18,23 @@ from rescind.intake.files.file_rows import (
     Document,
     FileError,
     Limits,
+    NoTableError,
     Row,
     check_lines,
     cut_off,
     utf8,
 )
 from rescind.intake.files.legacy_encoding import as_utf8
-from rescind.intake.files.packed import is_workbook, unpacked
+from rescind.intake.files.packed import AS_CSV, is_workbook, unpacked
 from rescind.intake.values import RowError, read_json
 
 NO_TABLES = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff")
 """First bytes of a PDF, and of pictures: PNG and JPEG."""
+
+UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
+"""First characters of UTF-16, after ``surrogateescape``."""
+JSON_LINES = (".jsonl", ".ndjson")
+WORKBOOKS = (".xlsx", ".xlsm")
 
 
 def load(name: str) -> Document:
@@ -77,11 +83,23 @@ def parse(
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = list(io.StringIO(text, newline=""))
     check_lines(len(lines), name, limits)
+    try:
+        return _document(lines, name, columns or Cancellations())
+    except NoTableError:
+        # What the file should be is shown by its name alone.
+        if name.lower().removesuffix(".gz").endswith(JSON_LINES):
+            return Document(len(lines), _json_rows(lines))
+        if name.lower().removesuffix(".gz").endswith(WORKBOOKS):
+            raise FileError(f"{name} is a broken Excel workbook: {AS_CSV}") from None
+        raise
+
+
+def _document(lines: Sequence[str], name: str, columns: Columns) -> Document:
     first = next((n for n, line in enumerate(lines) if line.strip()), None)
     if first is None:
         raise FileError(f"{name} is empty: there is nothing to submit")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or "\x00" in lines[first]:
-        raise FileError(f"{name} is UTF-16, or is not a text: save it as UTF-8")
+    if lines[0].startswith(UTF_16) or "\x00" in lines[first]:
+        raise NoTableError(f"{name} is UTF-16, or is not a text: save it as UTF-8")
     if lines[first].lstrip().startswith("{"):
         return Document(len(lines), _json_rows(lines))
     if lines[first].lstrip().startswith("["):
@@ -89,7 +107,7 @@ def parse(
             f"{name} holds a JSON array: write one object on each line instead,"
             f" such as with `jq -c '.[]'`"
         )
-    return read_csv(lines, first, name, columns or Cancellations())
+    return read_csv(lines, first, name, columns)
 
 
 def _json_rows(lines: Sequence[str]) -> Iterator[Row]:

@@ -21,6 +21,10 @@ class FileError(ReportedError, ValueError):
     problem = "file-wrong"
 
 
+class NoTableError(FileError):
+    """The file has no header of which any column is known, or is not a text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much of a file is read; a file that has more is refused."""
