@@ -12,6 +12,13 @@ from rescind.dashboard.translation import N_
 INTAKE = (
     N_("%(field)s is required"),
     N_("a cancellation must be an object with named fields"),
+    N_("the message lacks the argument cancellations, a list of at most %(most)s"),
+    N_(
+        "the message lacks the argument cancellations, a list of at most %(most)s;"
+        " these arguments are not known: %(names)s"
+    ),
+    N_("the message's argument cancellations must be a list of at most %(most)s"),
+    N_("the message has cancellations and a plan: it must have only one of them"),
     N_("%(names)s: no such field; the fields are %(known)s"),
     N_("provider must be one of %(known)s: did you mean %(near)s?"),
     N_("provider must be one of %(known)s"),

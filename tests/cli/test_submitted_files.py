@@ -71,3 +71,12 @@ def test_a_broken_line_of_utf8_is_refused_alone(home: Home) -> None:
     assert done.status == 2
     assert done.records[0]["metadata"] == {"city": "Çeşme"}
     assert "line 3: is not UTF-8: save the file as UTF-8" in done.err
+
+
+@pytest.mark.parametrize(("size", "said"), [(1, "1 row: 1 acc"), (2, "2 rows: 2 acc")])
+def test_the_number_of_rows_is_said_in_its_form(
+    home: Home, size: int, said: str
+) -> None:
+    rows = "".join(f"notpanel,ord_{n}\n" for n in range(size))
+    done = home.run("submit", home.write("a.csv", f"provider,order\n{rows}"))
+    assert done.out.startswith(said)
