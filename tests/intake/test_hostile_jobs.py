@@ -233,8 +233,8 @@ def test_a_name_that_may_be_personal_is_not_logged(
             (),
             {"cancellation": {"order": "1"}, "dry_run": 1},
             (
-                "lacks the argument cancellations, a list of at most 1000; these arguments"
-                " are not known: cancellation, dry_run"
+                "lacks the argument cancellations, a list of at most 1000; these"
+                " arguments are not known: cancellation, dry_run"
             ),
         ),
         ((), {}, "lacks the argument cancellations, a list of at most 1000"),
