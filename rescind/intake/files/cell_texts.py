@@ -41,8 +41,9 @@ def cell_text(cell: Cell) -> str:
 
 def _shows_a_day(value: datetime, cell: Cell) -> bool:
     """Whether its cell shows a day, without the midnight at which it begins."""
-    shown = _NO_PART.sub("", cell.number_format or "")
-    return value.time() == time() and not _TIME_PART.search(shown)
+    if value.time() != time():
+        return False
+    return not _TIME_PART.search(_NO_PART.sub("", cell.number_format or ""))
 
 
 def _number(value: float) -> str:

@@ -87,9 +87,10 @@ def parse(
         return _document(lines, name, columns or Cancellations())
     except NoTableError:
         # What the file should be is shown by its name alone.
-        if name.lower().removesuffix(".gz").endswith(JSON_LINES):
+        ending = name.lower().removesuffix(".gz")
+        if ending.endswith(JSON_LINES) and "\x00" not in text:
             return Document(len(lines), _json_rows(lines))
-        if name.lower().removesuffix(".gz").endswith(WORKBOOKS):
+        if ending.endswith(WORKBOOKS):
             raise FileError(f"{name} is a broken Excel workbook: {AS_CSV}") from None
         raise
 
