@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from providers.registry import OURS, PROVIDERS, provider_named
 from rescind.browse.listing import Filter, list_rows
-from rescind.dashboard.submission.local_times import zone_named
+from rescind.dashboard.submission.browser_zone import zone_named
 from rescind.dashboard.submission.param_fields import (
     ParamField,
     check_each,

@@ -11,7 +11,7 @@ from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.config.times import parse_time
-from rescind.dashboard.submission.local_times import zone_named
+from rescind.dashboard.submission.browser_zone import zone_named
 from rescind.dashboard.submission.param_fields import (
     PREFIX,
     FieldError,
