@@ -16,6 +16,11 @@ from structlog.contextvars import bound_contextvars
 from rescind.config.actors import celery_actor
 from rescind.config.times import utc_now
 from rescind.engine.engine import Engine, EngineStoppedError
+from rescind.intake.message_faults import (
+    has_plan_beside,
+    lacks_cancellations,
+    no_list,
+)
 from rescind.intake.receipts import Receipt, Taken, lanes_to_notify
 from rescind.intake.repeats import remark
 from rescind.intake.submissions import MOST, take_in
@@ -137,10 +142,10 @@ def _say_repeats(repeats: list[Taken]) -> None:
 def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
     """The message's entries; a message without a list becomes one faulty entry."""
     given, unread = _given(args, kwargs)
-    if unread:
-        # A producer that mixes up names and values may put personal data in a name.
-        named = sorted({field_name(one) for one in unread})[:MOST_NAMED]
-        log.warning("unknown arguments were ignored", named=named)
+    # A producer that mixes up names and values may put personal data in a name.
+    names = sorted({field_name(one) for one in unread})[:MOST_NAMED]
+    if names:
+        log.warning("unknown arguments were ignored", named=names)
     more = _plan_beside(kwargs)
     if isinstance(given, dict):
         return [given, *more]
@@ -148,10 +153,13 @@ def _entries(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[object]:
         return [*given, *more]
     size = len(given) if isinstance(given, list) else 0
     log.error("a message holds no list of cancellations", entries=size)
-    # The text holds the message's id: two equal texts would become one record.
-    message = safe_name(submit.request.id) or new_id()
-    says = f"rescind.submit takes cancellations, a list of at most {MOST}"
-    return [f"{says}: message {message} has none, or more"]
+    if given is None:
+        return [lacks_cancellations(_message(), names, MOST), *more]
+    return [no_list(_message(), MOST), *more]
+
+
+def _message() -> str:
+    return safe_name(submit.request.id) or new_id()
 
 
 def _plan_beside(kwargs: dict[str, Any]) -> list[object]:
@@ -159,8 +167,7 @@ def _plan_beside(kwargs: dict[str, Any]) -> list[object]:
     if "plan" not in kwargs:
         return []
     log.error("a message holds cancellations and a plan: its plan was not taken in")
-    message = safe_name(submit.request.id) or new_id()
-    return [f"rescind.submit takes cancellations or a plan: message {message} has both"]
+    return [has_plan_beside(_message())]
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[object, list[str]]:

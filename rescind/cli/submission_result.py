@@ -129,7 +129,8 @@ def _summary(result: Submitted) -> str:
     ]
     if result.unread:
         words.append(f"{result.unread} that could not be read")
-    return f"{len(result.ids) + result.unread} rows: {', '.join(words)}"
+    size = len(result.ids) + result.unread
+    return f"{size} {'row' if size == 1 else 'rows'}: {', '.join(words)}"
 
 
 def _outcomes(submission: Submission) -> None:

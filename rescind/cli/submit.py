@@ -123,6 +123,14 @@ def submit(
     ],
     group: Group = None,
     on_group_end: OnGroupEnd = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ZONE",
+            help="The time zone of times without an offset, such as Europe/Istanbul."
+            " A day without a time is then a whole day.",
+        ),
+    ] = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
@@ -138,6 +146,7 @@ def submit(
     wrong; 3 a service cannot be reached; 4 the wait timed out.
     """
     from rescind.cli.direct_submission import Submission
+    from rescind.cli.file_notes import say_days, say_encoding, times_in
     from rescind.cli.submission_result import finish_many
     from rescind.cli.wait import lines_bar
     from rescind.intake import values
@@ -145,10 +154,14 @@ def submit(
     from rescind.intake.files.file_rows import with_defaults
 
     values.group_name(group)
+    times = times_in(timezone)
     document = load(file)
     submission = Submission()
-    rows = with_defaults(document.rows, group=group, on_group_end=on_group_end)
+    say_encoding(document)
+    given = with_defaults(document.rows, group=group, on_group_end=on_group_end)
+    rows = times.rows(given)
     with lines_bar(document.lines) as advance:
         for last in submission.run(rows):
             advance(last.line)
+    say_days(times)
     finish_many(submission, wait, as_json=as_json)

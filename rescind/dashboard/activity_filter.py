@@ -16,7 +16,7 @@ from rescind.dashboard.actor_names import actors_meant
 from rescind.dashboard.listing_filter import one_of
 from rescind.dashboard.page_guard import TheDashboard
 from rescind.dashboard.periods import ALWAYS, Period, period_of
-from rescind.dashboard.submission.local_times import local_now
+from rescind.dashboard.submission.browser_zone import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.action_kinds import Action
 from rescind.provider.text import storable

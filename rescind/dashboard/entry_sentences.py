@@ -12,6 +12,13 @@ from rescind.dashboard.translation import N_
 INTAKE = (
     N_("%(field)s is required"),
     N_("a cancellation must be an object with named fields"),
+    N_("the message lacks the argument cancellations, a list of at most %(most)s"),
+    N_(
+        "the message lacks the argument cancellations, a list of at most %(most)s;"
+        " these arguments are not known: %(names)s"
+    ),
+    N_("the message's argument cancellations must be a list of at most %(most)s"),
+    N_("the message has cancellations and a plan: it must have only one of them"),
     N_("%(names)s: no such field; the fields are %(known)s"),
     N_("provider must be one of %(known)s: did you mean %(near)s?"),
     N_("provider must be one of %(known)s"),
@@ -62,6 +69,10 @@ INTAKE = (
     N_(
         "%(field)s names a day or a time that does not exist: write it as ISO 8601 with"
         " an offset, such as 2026-11-20T18:00:00+03:00, or relative: +15m"
+    ),
+    N_(
+        "%(field)s names a day or a time that does not exist: write it as"
+        " 2026-11-20 18:00 or 20.11.2026 18:00"
     ),
     N_("%(field)s must lie in the years %(first)s to %(last)s"),
     N_("this %(what_said)s is outside the limits of the token"),

@@ -22,7 +22,7 @@ from rescind.dashboard.page_guard import DashboardRoute
 from rescind.dashboard.rendering import render
 from rescind.dashboard.session_cookies import shown_session
 from rescind.dashboard.sessions import Session
-from rescind.dashboard.submission.local_times import zone_of
+from rescind.dashboard.submission.browser_zone import zone_of
 from rescind.ledger.storage.transactions import LedgerUnreachableError
 
 NAP = 0.25

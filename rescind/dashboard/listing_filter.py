@@ -25,7 +25,7 @@ from rescind.dashboard.page_context import Dashboard, dashboard_of
 from rescind.dashboard.page_guard import LimitedReader, RefusedError
 from rescind.dashboard.periods import ALWAYS, Period, period_of
 from rescind.dashboard.sessions import Session
-from rescind.dashboard.submission.local_times import local_now
+from rescind.dashboard.submission.browser_zone import local_now
 from rescind.dashboard.translation import _
 from rescind.intake.values import provider_in_any_case
 from rescind.ledger.access_limits import EVERYTHING, Limits

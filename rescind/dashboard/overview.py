@@ -12,7 +12,7 @@ from rescind.dashboard.list_links import LIST
 from rescind.dashboard.page_context import dashboard_of
 from rescind.dashboard.page_guard import DashboardRoute, LimitedReader
 from rescind.dashboard.rendering import page
-from rescind.dashboard.submission.local_times import zone_of
+from rescind.dashboard.submission.browser_zone import zone_of
 
 router = APIRouter(route_class=DashboardRoute)
 

@@ -11,8 +11,9 @@ from fastapi import Request
 
 from rescind.config.times import parse_time
 from rescind.dashboard.page_guard import RefusedError
-from rescind.dashboard.submission.local_times import COOKIE, with_offset, zone_of
+from rescind.dashboard.submission.browser_zone import COOKIE, zone_of
 from rescind.dashboard.translation import _
+from rescind.intake.local_times import with_offset
 from rescind.ledger.storage.milliseconds import to_ms
 
 TODAY = "today"

@@ -18,7 +18,7 @@ from rescind.dashboard.page_guard import (
 )
 from rescind.dashboard.rendering import page
 from rescind.dashboard.statistics import STATES, Span, first_moment, statistics_of
-from rescind.dashboard.submission.local_times import local_now
+from rescind.dashboard.submission.browser_zone import local_now
 from rescind.dashboard.translation import _
 from rescind.ledger.storage.counters import NO_LANE, WAITS
 

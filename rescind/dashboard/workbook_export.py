@@ -35,7 +35,7 @@ from rescind.dashboard.page_guard import (
     RefusedError,
     TheDashboard,
 )
-from rescind.dashboard.submission.local_times import local_now
+from rescind.dashboard.submission.browser_zone import local_now
 from rescind.dashboard.translation import _
 from rescind.dashboard.workbook_writer import TYPE, chunks, workbook
 

@@ -14,6 +14,7 @@ from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wante
 from rescind.intake.entry_objects import object_of, open_params
 from rescind.intake.entry_times import check_window, times_of
 from rescind.intake.limited_entries import check_lane, outside
+from rescind.intake.message_faults import MessageFault
 from rescind.intake.references import Reference, after_of, check_ref, only_if_of
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.deadlines import earlier, provider_deadline
@@ -86,6 +87,8 @@ def check(
 ) -> Checked:
     """The checked ``entry``; raises ``InvalidRequestError`` with a sentence."""
     check_lane(entry, within)
+    if isinstance(entry, MessageFault):
+        raise entry.error()
     if not isinstance(entry, dict):
         says = "a cancellation must be an object with named fields"
         raise InvalidRequestError(says, RefusalCode.NOT_AN_OBJECT)

@@ -237,7 +237,7 @@ def test_a_very_long_text_is_not_compared() -> None:
 
 def test_several_faults_of_params_are_all_translated() -> None:
     said = known("params: reason_id must be at most 8; ids must be a list")
-    assert said == "parametreler: reason_id en çok 8 olabilir; ids bir liste olmalıdır"
+    assert said == "Parametreler: reason_id en çok 8 olabilir; ids bir liste olmalıdır"
 
 
 # --- pages ----------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def test_a_preview_says_in_turkish_what_is_wrong(
 ) -> None:
     take_in(ledger, PANEL, "ord_other", key="taken")
     shown = turkish(clerk).get(previewed(clerk, MIXED)).text
-    assert "provider şunlardan biri olmalıdır: " in shown
+    assert "Sağlayıcı şunlardan biri olmalıdır: " in shown
     assert "anahtarı zaten" in shown
     assert "must be" not in shown
     told = turkish(clerk).upload(b"order\nord_1\n").text

@@ -267,6 +267,56 @@ def test_a_time_with_the_day_first_is_in_the_zone_of_the_browser(
     assert from_ms(row.not_before) == datetime(2020, 12, 1, 15, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("written", ["01.12.2999", "1.12.2999", "2999-12-01"])
+def test_a_deadline_without_a_time_is_the_end_of_its_day(
+    clerk: Visitor, ledger: Engine, written: str
+) -> None:
+    file = f"provider;order;cancel_before\nnotpanel;ord_1;{written}\n"
+    where = previewed(clerk, file, zone="Europe/Istanbul")
+    said = "a whole day in the time zone Europe/Istanbul: cancel_before is its end"
+    assert said in clerk.get(where).text
+    clerk.send("/desk/submit/file/now", id=id_of(where))
+    found = from_ms(rows(ledger)[0].cancel_before)
+    assert found == datetime(2999, 12, 1, 20, 59, 59, tzinfo=UTC)
+
+
+def test_a_preview_without_days_says_nothing_of_them(clerk: Visitor) -> None:
+    file = "provider;order;cancel_before\nnotpanel;ord_1;01.12.2999 00:00\n"
+    assert "whole day" not in clerk.get(previewed(clerk, file)).text
+
+
+@pytest.mark.parametrize(
+    ("shown_as", "end"),
+    [
+        ("dd.mm.yyyy", "20:59:59"),
+        ('[$-41F]d mmmm yyyy "saat" dddd', "20:59:59"),
+        ("dd.mm.yyyy hh:mm", "21:00:00"),
+    ],
+)
+def test_a_date_in_a_workbook_is_a_day_if_its_cell_shows_no_time(
+    clerk: Visitor, ledger: Engine, shown_as: str, end: str
+) -> None:
+    made = Workbook()
+    made.active.append(["provider", "order", "cancel_before"])
+    made.active.append(["notpanel", "ord_1", datetime(2999, 12, 1)])  # noqa: DTZ001
+    made.active["C2"].number_format = shown_as
+    out = io.BytesIO()
+    made.save(out)
+    where = previewed(clerk, out.getvalue(), zone="Europe/Istanbul")
+    clerk.send("/desk/submit/file/now", id=id_of(where))
+    found = from_ms(rows(ledger)[0].cancel_before)
+    assert found is not None
+    assert f"{found:%H:%M:%S}" == end
+
+
+def test_a_day_that_does_not_exist_is_said_to_be_missing(clerk: Visitor) -> None:
+    file = "provider;order;cancel_before\nnotpanel;ord_1;31.11.2999 10:00\n"
+    shown = clerk.get(previewed(clerk, file)).text
+    assert "cancel_before names a day or a time that does not exist: write it" in shown
+    assert "ISO 8601" not in shown.partition("<tbody>")[2]
+    assert "31.11.2999 10:00" in shown
+
+
 def test_a_csv_of_turkish_excel_is_read(clerk: Visitor, ledger: Engine) -> None:
     text = "provider;order;metadata.city\r\nnotpanel;ord_1;İzmir, Çeşme\r\n"
     where = previewed(clerk, text.encode("cp1254"))

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from providers.registry import OURS
 from rescind.dashboard import translation
 from rescind.dashboard.formatting import plain
-from rescind.dashboard.known_sentences import known
+from rescind.dashboard.known_sentences import FIELDS, known
 from rescind.dashboard.rendering import templates
 from rescind.dashboard.submission.param_fields import param_fields
 from rescind.dashboard.translation import speak
@@ -47,6 +47,21 @@ def test_every_text_of_a_template_is_marked(page: Path) -> None:
 
 def test_every_text_of_a_module_is_marked() -> None:
     assert [place for one in texts.MODULES for place in texts.plain_literals(one)] == []
+
+
+def test_a_turkish_sentence_names_a_field_as_the_page_does(turkish: Catalog) -> None:
+    # Rules of schedules and plans name the words of their own files.
+    places = {
+        text: place
+        for text, place in texts.messages().items()
+        if not place.startswith(("schedule_sentences", "plan_sentences"))
+    }
+    raw = re.compile(rf"(?<![/\w(.])(?:{'|'.join(FIELDS)})(?![/\w)])")
+    said = [
+        (one.id, PLACEHOLDER.sub("", text)) for one in turkish for text in _texts(one)
+    ]
+    found = [text for id_, text in said if id_ in places and raw.search(text)]
+    assert found == []
 
 
 def test_every_text_has_a_translation_and_none_is_stale(turkish: Catalog) -> None:

@@ -167,6 +167,35 @@ def test_a_file_that_cannot_be_used(case: str) -> None:
         read(data)
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "A.NDJSON", "a.jsonl.gz"])
+@pytest.mark.parametrize("first", ["nonsense", 'provider": "x"}', 'a,b;ş"'])
+def test_a_bad_first_line_of_json_lines_stops_no_other(name: str, first: str) -> None:
+    found = list(parse(f"{first}\n{json.dumps(ONE[0])}\n".encode(), name).rows)
+    assert "it is not JSON" in str(found[0].wrong)
+    assert found[1].entry == ONE[0]
+
+
+def test_json_lines_in_utf_16_are_said_to_be_that() -> None:
+    with pytest.raises(FileError, match="is UTF-16, or is not a text: save it as UTF"):
+        parse(f"{json.dumps(ONE[0])}\n".encode("utf-16"), "a.jsonl")
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "A.XLSX"])
+@pytest.mark.parametrize("data", [b"junk\xff\xfa\n", b"\x00\x01\x02", b"words\n"])
+def test_what_is_no_workbook_is_said_to_be_a_broken_one(name: str, data: bytes) -> None:
+    with pytest.raises(FileError, match="is a broken Excel workbook: save it as"):
+        parse(data, name)
+
+
+def test_a_table_is_read_whatever_its_name_ends_with() -> None:
+    for name in ("a.jsonl", "a.xlsx", "a.txt"):
+        assert [row.entry for row in parse(b"provider,order\nx,1\n", name).rows] == [
+            {"provider": "x", "order": "1"}
+        ]
+        with pytest.raises(FileError, match="lacks order"):
+            parse(b"provider,id\nx,1\n", name)
+
+
 HEAD = "provider,order,metadata.note\n"
 GOOD = "notpanel,ord_1,x\n"
 ROWS: dict[str, tuple[str | bytes, str]] = {

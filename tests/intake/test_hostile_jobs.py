@@ -15,8 +15,11 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from rescind.config.settings import settings as chosen
+from rescind.dashboard.known_sentences import known
+from rescind.dashboard.translation import speak
 from rescind.intake.files.file_reading import parse
 from rescind.intake.files.file_rows import FileError, Row
+from rescind.intake.message_faults import lacks_cancellations
 from rescind.intake.receipts import Receipt, Taken
 from rescind.intake.submissions import MOST, take_in
 from rescind.intake.validation import FIELDS
@@ -221,6 +224,53 @@ def test_a_name_that_may_be_personal_is_not_logged(
     with capture_logs() as lines:
         entries_of(cancellations=[good(1)], **{"TR56 0006 1005 1978 6457 8000 01": 1})
     assert "TR56" not in str(lines)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "said"),
+    [
+        (
+            (),
+            {"cancellation": {"order": "1"}, "dry_run": 1},
+            (
+                "lacks the argument cancellations, a list of at most 1000; these"
+                " arguments are not known: cancellation, dry_run"
+            ),
+        ),
+        ((), {}, "lacks the argument cancellations, a list of at most 1000"),
+        ((), {"cancellations": 5}, "argument cancellations must be a list of at most"),
+        (("x", "y"), {}, "argument cancellations must be a list of at most 1000"),
+        ((), {"cancellations": [], "plan": "p"}, "has cancellations and a plan"),
+    ],
+)
+def test_a_message_without_cancellations_is_kept_with_its_fault(
+    entries_of: Callable[..., list[object]],
+    engine: Engine,
+    now: datetime,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    said: str,
+) -> None:
+    entries = entries_of(*args, **kwargs)
+    (one,) = take_in(engine, ACCOUNTS, SEAL, entries, now, by=BY)
+    assert said in str(one.wrong)
+    (record,) = kept(engine, [one])
+    assert record["provider_message"] == one.wrong
+    speak("tr", "")
+    assert known(one.wrong) != one.wrong
+    speak(None, "")
+
+
+def test_a_message_that_comes_twice_is_kept_once(engine: Engine, now: datetime) -> None:
+    faults = [lacks_cancellations(one, [], MOST) for one in ("m1", "m1", "m2")]
+    taken = take_in(engine, ACCOUNTS, SEAL, faults, now, by=BY)
+    assert len({one.id for one in taken}) == 2
+
+
+def test_a_name_that_may_be_personal_is_not_kept(
+    entries_of: Callable[..., list[object]],
+) -> None:
+    assert "TR56" not in repr(entries_of(**{"TR56 0006 1005 1978 6457 8000 01": 1}))
 
 
 def test_one_cancellation_without_a_list_is_accepted(

@@ -60,6 +60,11 @@ def test_a_file_of_turkish_excel_becomes_utf8() -> None:
     assert as_utf8("Şişli;ğüı".encode("cp1254")) == ("Şişli;ğüı".encode(), True)
 
 
+def test_a_broken_line_does_not_change_the_letters_of_utf8() -> None:
+    data = "Şişli\n".encode() + "Çeşme\n".encode("cp1254")
+    assert as_utf8(data) == (data, False)
+
+
 @given(st.text())
 def test_utf8_stays_as_it_is(text: str) -> None:
     assert as_utf8(text.encode()) == (text.encode(), False)

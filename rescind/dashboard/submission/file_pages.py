@@ -23,6 +23,7 @@ from rescind.dashboard.page_guard import (
 from rescind.dashboard.rendering import page
 from rescind.dashboard.self_update import SelfUpdate, self_update, unchanged
 from rescind.dashboard.sessions import Session
+from rescind.dashboard.submission.browser_zone import zone_named
 from rescind.dashboard.submission.file_submission import (
     Result,
     as_result,
@@ -30,7 +31,6 @@ from rescind.dashboard.submission.file_submission import (
 )
 from rescind.dashboard.submission.file_verdicts import FAULTY, Verdict, judge
 from rescind.dashboard.submission.kept_uploads import KeptUploads
-from rescind.dashboard.submission.local_times import zone_named
 from rescind.dashboard.submission.present_states import Present, present
 from rescind.dashboard.submission.result_files import (
     kept_result,
@@ -74,6 +74,8 @@ def upload(request: Request, dashboard: TheDashboard, who: LimitedReader) -> Res
         "name": found.name,
         "turkish": found.turkish,
         "has_results": found.has_results,
+        "has_days": found.has_days,
+        "zone": found.zone,
         "rows": rows,
     }
     KeptUploads(dashboard, who).put("preview", id_, kept)

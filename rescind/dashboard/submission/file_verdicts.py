@@ -138,7 +138,7 @@ def _judged(
     row: Row, taken: Taken | None, states: Mapping[str, str], now: datetime
 ) -> Judged:
     if taken is None:
-        return Judged(row.line, None, Verdict.WRONG, row.wrong or "")
+        return Judged(row.line, row.entry, Verdict.WRONG, row.wrong or "")
     if taken.receipt is Receipt.REFUSED:
         verdict = Verdict.CONFLICT if taken.conflicts else Verdict.WRONG
         return Judged(row.line, row.entry, verdict, taken.wrong or "")

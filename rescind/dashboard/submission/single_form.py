@@ -11,7 +11,7 @@ from providers.registry import BY_NAME
 from rescind.config.accounts import Accounts, Lane
 from rescind.config.callbacks import NO_CALLBACKS, Callbacks
 from rescind.config.times import parse_time
-from rescind.dashboard.submission.local_times import with_offset, zone_named
+from rescind.dashboard.submission.browser_zone import zone_named
 from rescind.dashboard.submission.param_fields import (
     PREFIX,
     FieldError,
@@ -23,13 +23,13 @@ from rescind.dashboard.submission.param_fields import (
 )
 from rescind.dashboard.submission.waiting_fields import waiting_fields
 from rescind.dashboard.translation import _
+from rescind.intake.local_times import TIMES, time_of
 from rescind.intake.validation import FIELDS, check, deadline_of_provider
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.provider.interface import Provider
 from rescind.provider.outcomes import InvalidRequestError
 
 TEXTS = ("key", "group", "on_group_end")
-TIMES = ("not_before", "cancel_before")
 PRESENT = timedelta(minutes=10)
 """How long a start time may have passed that a person chose as the present."""
 
@@ -72,7 +72,13 @@ class SingleForm:
 
     def _time(self, name: str) -> str | None:
         text, zone = self._text(name), self.written.get("zone", "")
-        return None if text is None else with_offset(text, zone_named(zone))
+        if text is None:
+            return None
+        try:
+            return time_of(name, text, zone_named(zone))
+        except ValueError as error:
+            self.wrong[name] = f"{name} {error}"
+            return None
 
     def _params(self) -> dict[str, Any]:
         values, wrong = read_params(self.params, self.written)

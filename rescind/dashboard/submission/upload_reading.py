@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from rescind.dashboard.formatting import number_of
 from rescind.dashboard.page_guard import RefusedError
-from rescind.dashboard.submission.local_times import with_offset
-from rescind.dashboard.submission.single_form import TIMES
 from rescind.dashboard.translation import _
 from rescind.intake.files.column_names import RESULTS
-from rescind.intake.files.file_reading import parse
+from rescind.intake.files.file_reading import parse_written
 from rescind.intake.files.file_rows import FileError, Limits, Row, with_defaults
-from rescind.intake.files.legacy_encoding import as_utf8
+from rescind.intake.files.file_times import FileTimes
 
 MOST_ROWS = 10_000
 """The most cancellations in an uploaded file."""
@@ -37,6 +35,10 @@ class ReadFile:
     """Whether the file was read as Windows-1254."""
     has_results: bool = False
     """Whether it has columns of a file of results, which are not read."""
+    has_days: bool = False
+    """Whether it has a time that is a day."""
+    zone: str = "UTC"
+    """The time zone of its times without an offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,7 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
     if not _turn.acquire(timeout=WAIT_SECONDS):
         raise RefusedError(_("Another file is being read: try again in a minute."), 503)
     try:
-        text, turkish = as_utf8(data)
-        found = parse(text, name, limits=LIMITS)
+        found = parse_written(data, name, LIMITS)
         whole = with_defaults(found.rows, **form.defaults)
         rows = list(islice(whole, MOST_ROWS + 1))
     finally:
@@ -70,18 +71,8 @@ def read_upload(data: bytes, name: str, form: FormFields) -> ReadFile:
             )
         )
     has_results = not RESULTS.keys().isdisjoint(found.header)
-    return ReadFile(name, list(_in_zone(rows, form.zone)), turkish, has_results)
-
-
-def _in_zone(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Row]:
-    for row in rows:
-        entry = row.entry
-        if not isinstance(entry, dict):
-            yield row
-            continue
-        times = {
-            name: with_offset(entry[name], zone)
-            for name in TIMES
-            if isinstance(entry.get(name), str)
-        }
-        yield Row(row.line, {**entry, **times}, row.wrong)
+    times = FileTimes(form.zone)
+    read = list(times.rows(rows))
+    return ReadFile(
+        name, read, found.turkish, has_results, times.has_days, form.zone.key
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from rescind.intake.files.cells import bare, order_of, references_of, whole
 from rescind.intake.files.column_names import RESULTS, column_named
-from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError
+from rescind.intake.files.file_rows import NOT_UTF8, UNDECODED, FileError, NoTableError
 from rescind.intake.files.nearest_column import letters_of, nearest_column
 from rescind.intake.validation import FIELDS
 from rescind.intake.values import RowError, param_value, provider_in_any_case, read_json
@@ -50,7 +50,8 @@ def _check_header(header: Sequence[str], name: str) -> None:
     check_decoded(header, name)
     missing = [column for column in REQUIRED if column not in header]
     if missing:
-        raise FileError(
+        kind = FileError if any(map(_is_column, header)) else NoTableError
+        raise kind(
             f"{name}: its first line must name the columns, and lacks"
             f" {', '.join(missing)}; the columns are {known}"
         )
@@ -74,7 +75,7 @@ def _meant(unknown: Sequence[str]) -> str:
 
 def check_decoded(header: Sequence[str], name: str) -> None:
     if UNDECODED.search("".join(header)):
-        raise FileError(f"{name}: its header {NOT_UTF8}")
+        raise NoTableError(f"{name}: its header {NOT_UTF8}")
 
 
 def check_distinct(header: Sequence[str], name: str) -> None:

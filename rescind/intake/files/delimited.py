@@ -10,7 +10,7 @@ from rescind.intake.files.cells import fitting, without_trailing
 from rescind.intake.files.file_rows import (
     Columns,
     Document,
-    FileError,
+    NoTableError,
     Row,
     cut_off,
     utf8,
@@ -46,7 +46,7 @@ def _cells(record: list[str], delimiter: str, name: str) -> list[str]:
     try:
         (found,) = csv.reader(record, delimiter=delimiter, strict=True)
     except (csv.Error, ValueError):
-        raise FileError(f"{name}: its header cannot be read as CSV") from None
+        raise NoTableError(f"{name}: its header cannot be read as CSV") from None
     return found
 
 

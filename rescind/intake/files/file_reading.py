@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rescind.intake.files.columns import Cancellations, whole_entry
@@ -17,16 +18,23 @@ from rescind.intake.files.file_rows import (
     Document,
     FileError,
     Limits,
+    NoTableError,
     Row,
     check_lines,
     cut_off,
     utf8,
 )
-from rescind.intake.files.packed import is_workbook, unpacked
+from rescind.intake.files.legacy_encoding import as_utf8
+from rescind.intake.files.packed import AS_CSV, is_workbook, unpacked
 from rescind.intake.values import RowError, read_json
 
 NO_TABLES = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff")
 """First bytes of a PDF, and of pictures: PNG and JPEG."""
+
+UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
+"""First characters of UTF-16, after ``surrogateescape``."""
+JSON_LINES = (".jsonl", ".ndjson")
+WORKBOOKS = (".xlsx", ".xlsm")
 
 
 def load(name: str) -> Document:
@@ -38,7 +46,16 @@ def load(name: str) -> Document:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise FileError(f"{name} cannot be read: {why}") from None
-    return parse(data, "standard input" if name == "-" else name)
+    return parse_written(data, "standard input" if name == "-" else name)
+
+
+def parse_written(data: bytes, name: str, limits: Limits | None = None) -> Document:
+    """The rows of a file that a person wrote: it may be in Windows-1254, too.
+
+    Raises ``FileError`` if none of it can be used.
+    """
+    text, turkish = as_utf8(data)
+    return replace(parse(text, name, limits=limits), turkish=turkish)
 
 
 def parse(
@@ -66,11 +83,24 @@ def parse(
     text = data.decode("utf-8-sig", "surrogateescape")
     lines = list(io.StringIO(text, newline=""))
     check_lines(len(lines), name, limits)
+    try:
+        return _document(lines, name, columns or Cancellations())
+    except NoTableError:
+        # What the file should be is shown by its name alone.
+        ending = name.lower().removesuffix(".gz")
+        if ending.endswith(JSON_LINES) and "\x00" not in text:
+            return Document(len(lines), _json_rows(lines))
+        if ending.endswith(WORKBOOKS):
+            raise FileError(f"{name} is a broken Excel workbook: {AS_CSV}") from None
+        raise
+
+
+def _document(lines: Sequence[str], name: str, columns: Columns) -> Document:
     first = next((n for n, line in enumerate(lines) if line.strip()), None)
     if first is None:
         raise FileError(f"{name} is empty: there is nothing to submit")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or "\x00" in lines[first]:
-        raise FileError(f"{name} is UTF-16, or is not a text: save it as UTF-8")
+    if lines[0].startswith(UTF_16) or "\x00" in lines[first]:
+        raise NoTableError(f"{name} is UTF-16, or is not a text: save it as UTF-8")
     if lines[first].lstrip().startswith("{"):
         return Document(len(lines), _json_rows(lines))
     if lines[first].lstrip().startswith("["):
@@ -78,7 +108,7 @@ def parse(
             f"{name} holds a JSON array: write one object on each line instead,"
             f" such as with `jq -c '.[]'`"
         )
-    return read_csv(lines, first, name, columns or Cancellations())
+    return read_csv(lines, first, name, columns)
 
 
 def _json_rows(lines: Sequence[str]) -> Iterator[Row]:

@@ -21,6 +21,10 @@ class FileError(ReportedError, ValueError):
     problem = "file-wrong"
 
 
+class NoTableError(FileError):
+    """The file has no header of which any column is known, or is not a text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much of a file is read; a file that has more is refused."""
@@ -48,6 +52,8 @@ class Document:
     rows: Iterator[Row]
     header: Sequence[str] = ()
     """The columns of a table, as ``Columns.header`` names them."""
+    turkish: bool = False
+    """Whether the file was read as Windows-1254."""
 
 
 class Columns(Protocol):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
 from itertools import islice
 
 from openpyxl import load_workbook
 
+from rescind.intake.files.cell_texts import cell_text
 from rescind.intake.files.cells import fitting, without_trailing
 from rescind.intake.files.column_names import RESULTS
 from rescind.intake.files.file_rows import (
@@ -26,8 +26,6 @@ from rescind.intake.values import RowError
 
 MOST_COLUMNS = 200
 """The most columns that are read."""
-EXACT = 10**15
-"""From this number on, Excel keeps no exact whole numbers: it has 15 digits."""
 
 
 def read_workbook(data: bytes, name: str, columns: Columns, limits: Limits) -> Document:
@@ -58,10 +56,8 @@ def _rows(
             sheet = book.worksheets[0]
             # One row more than is allowed, which shows that the sheet has too many.
             last = limits.lines + 1
-            found = sheet.iter_rows(
-                values_only=True, max_row=last, max_col=MOST_COLUMNS
-            )
-            texts = (map(_text, row) for row in islice(found, last))
+            found = sheet.iter_rows(max_row=last, max_col=MOST_COLUMNS)
+            texts = (map(cell_text, row) for row in islice(found, last))
             rows = [without_trailing(list(row)) for row in texts]
             missing = without_value(packed, rows, MOST_COLUMNS)
     except Exception as error:  # (openpyxl raises any error for a broken XML)
@@ -101,23 +97,3 @@ def _entries(
             yield Row(number, columns.entry(header, fitting(padded, len(header))))
         except RowError as error:
             yield Row(number, wrong=str(error))
-
-
-def _text(cell: object) -> str:
-    """The text that a CSV of the sheet would have."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, int | float):
-        return _number(cell)
-    if isinstance(cell, datetime | date | time):
-        return cell.isoformat()
-    return str(cell)
-
-
-def _number(value: float) -> str:
-    if abs(value) >= EXACT:
-        # The file no longer has the digits that Excel rounded.
-        return f"{value:.14E}"
-    return str(int(value)) if value == int(value) else repr(value)
