@@ -28,6 +28,7 @@ from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
 from rescind.operations.lane_view import LaneView
 from rescind.provider.discovery import BrokenProvider
+from rescind.schedules.rules import load_schedules
 
 DAY = timedelta(hours=24)
 NORMAL_WAIT = timedelta(seconds=30)
@@ -100,7 +101,7 @@ class Board:
     problems: Sequence[Problem]
     undelivered: int
     runs: Sequence[Run]
-    """The latest run of each schedule, if it is held or failed."""
+    """The latest run of each schedule that exists, if it is held or failed."""
     accounts_fault: str | None
     waiting: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Cancellations that failed, and those that wait for each until a person decides;
@@ -157,12 +158,23 @@ def read_board(dashboard: Dashboard, fault: SystemFault | None = None) -> Board:
         plots=plots_of(counts, now),
         problems=[Problem(one) for one in failed],
         undelivered=sum(n for (_, state), n in told.items() if state == "given_up"),
-        runs=[run for run in runs if run.state in ("held", "failed")],
+        runs=_troubled_runs(dashboard, runs),
         accounts_fault=accounts.fault,
         waiting=waiting,
         broken=tuple(BROKEN.values()),
         fault=fault,
     )
+
+
+def _troubled_runs(dashboard: Dashboard, runs: Sequence[Run]) -> list[Run]:
+    troubled = [run for run in runs if run.state in ("held", "failed")]
+    if not troubled:
+        return []
+    found = load_schedules(dashboard.context.settings.schedules)
+    if found.missing or found.fault is not None:
+        # Perhaps only the workers have the file: it is not known which ones exist.
+        return troubled
+    return [run for run in troubled if run.name in found.names]
 
 
 def _failed_on(seen: LaneView, failed: Sequence[Failures]) -> int:

@@ -18,7 +18,7 @@ from rescind.dashboard.page_context import ApiContext
 
 @dataclass(frozen=True, slots=True)
 class SystemFault:
-    """Why orders are not sent in time. The slug names a section of ``docs/errors.md``."""
+    """Why orders are not sent in time; the slug is that of ``docs/errors.md``."""
 
     slug: str
     detail: str
