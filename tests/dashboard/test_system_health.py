@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -19,6 +20,13 @@ from rescind.dashboard.translation import speak
 from rescind.errors.redis_refusals import REFUSALS
 from rescind.telemetry import heartbeat
 from tests.dashboard.stage import PANEL, Served, Visitor, take_in, utc_now
+from tests.valkey import (
+    fill_disk,
+    make_full,
+    make_replica,
+    recover,
+    valkey_server,
+)
 
 CALM = "Nothing has failed"
 NOTHING_FAILED = "Nothing failed"
@@ -72,17 +80,28 @@ def test_a_redis_that_is_away_is_told(
     assert "Redis cannot be reached" in told(reader)
 
 
-@pytest.mark.parametrize("code", ["MISCONF", "OOM"])
+@pytest.mark.parametrize(
+    ("code", "refuse"),
+    [("MISCONF", fill_disk), ("OOM", make_full), ("READONLY", make_replica)],
+)
 def test_a_redis_that_refuses_only_writes_is_told_with_its_words(
-    reader: Visitor, redis: Redis, monkeypatch: pytest.MonkeyPatch, code: str
+    site: Served,
+    reader: Visitor,
+    redis: Redis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    refuse: Callable[[Redis], None],
 ) -> None:
-    heartbeat.write(redis, datetime.now(UTC))
-
-    def refuse(*_args: object, **_options: object) -> None:
-        raise ResponseError(f"{code} errors writing to disk")
-
-    monkeypatch.setattr(redis, "set", refuse)
-    said = told(reader)
+    home = tmp_path / "valkey"
+    home.mkdir()
+    with valkey_server(home) as url, Redis.from_url(url) as client:
+        monkeypatch.setitem(vars(site.context), "redis", client)
+        heartbeat.write(client, datetime.now(UTC))
+        assert CALM in reader.get("/").text
+        refuse(client)
+        said = told(reader)
+        recover(client)
     assert f"Redis refuses ({code}): {REFUSALS[code]}" in said
     assert 'href="/errors/redis-refuses"' in said
 
@@ -105,6 +124,29 @@ def test_a_redis_that_hangs_neither_hangs_the_page_nor_looks_well(
     finally:
         released.set()
     assert time.monotonic() - began < health.PATIENCE
+
+
+def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
+    site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, hangs = threading.Event(), threading.Event()
+    monkeypatch.setattr(health, "FRESH_SECONDS", 0)
+    monkeypatch.setattr(health, "PAGE_PATIENCE", 0.1)
+
+    def find(_context: object) -> dict[str, object]:
+        if hangs.is_set():
+            released.wait(30)
+        return {}
+
+    site.app.state.alive = health.CachedCheck(find, health.redis_unreachable)
+    assert CALM in reader.get("/").text
+    hangs.set()
+    try:
+        assert CALM in reader.get("/").text
+        monkeypatch.setattr(health, "PATIENCE", 0)
+        assert "Redis cannot be reached" in told(reader)
+    finally:
+        released.set()
 
 
 def test_many_looks_at_the_page_share_one_check(
