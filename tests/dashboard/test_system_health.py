@@ -100,8 +100,10 @@ def test_a_redis_that_refuses_only_writes_is_told_with_its_words(
         heartbeat.write(client, datetime.now(UTC))
         assert CALM in reader.get("/").text
         refuse(client)
-        said = told(reader)
-        recover(client)
+        try:
+            said = told(reader)
+        finally:
+            recover(client)  # a server that refuses to save does not end, either
     assert f"Redis refuses ({code}): {REFUSALS[code]}" in said
     assert 'href="/errors/redis-refuses"' in said
 
