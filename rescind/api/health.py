@@ -13,6 +13,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request
 from redis import RedisError
+from redis.exceptions import ResponseError
 from starlette.responses import Response
 
 from rescind.api.api_context import ApiContext
@@ -23,6 +24,7 @@ from rescind.api.operation_models import Alive, Ready
 from rescind.api.problem_details import JSON, ProblemError, ledger_unreachable
 from rescind.api.query_parameters import only_known
 from rescind.config.settings import Settings, SettingsError
+from rescind.errors.redis_refusals import refusal
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping
 from rescind.telemetry import exposition, heartbeat
 from rescind.telemetry.shared_collection import SharedCollection
@@ -39,6 +41,8 @@ RETRY_SECONDS = "5"
 """When to ask again after a 503."""
 PATIENCE = 3.0
 """Seconds until a service that does not answer counts as unreachable."""
+PAGE_PATIENCE = 0.5
+"""Seconds that a page of the dashboard waits for a check."""
 
 
 class CachedCheck:
@@ -55,35 +59,60 @@ class CachedCheck:
     ) -> None:
         self._find, self._late = find, late
         self._own = CapacityLimiter(1)
-        self._until = 0.0
+        self._began, self._until = 0.0, 0.0
+        self._latest: dict[str, Any] | ProblemError | None = None
         self._look: asyncio.Task[dict[str, Any] | ProblemError] | None = None
 
     async def answer(self, context: ApiContext) -> Response:
+        look = await self._waited(context, PATIENCE)
+        result = look.result() if look.done() else self._late()
+        return result.response() if isinstance(result, ProblemError) else JSON(result)
+
+    async def problem(self, context: ApiContext) -> ProblemError | None:
+        """What is wrong, for a page: it waits less, and takes an older result instead.
+
+        A check that takes longer than ``PATIENCE`` is a problem here, too.
+        """
+        look = await self._waited(context, PAGE_PATIENCE)
+        is_late = time.monotonic() >= self._began + PATIENCE
+        if not look.done() and (is_late or self._latest is None):
+            return self._late()
+        return self._latest if isinstance(self._latest, ProblemError) else None
+
+    async def _waited(
+        self, context: ApiContext, patience: float
+    ) -> asyncio.Task[dict[str, Any] | ProblemError]:
         look = self._look
         if look is None or (look.done() and time.monotonic() >= self._until):
             # Not in the context of one request: all callers share the result.
             found = self._found(context)
             look = self._look = asyncio.create_task(found, context=Context())
-        await asyncio.wait({look}, timeout=PATIENCE)
-        result = look.result() if look.done() else self._late()
-        return result.response() if isinstance(result, ProblemError) else JSON(result)
+            self._began = time.monotonic()
+        await asyncio.wait({look}, timeout=patience)
+        return look
 
     async def _found(self, context: ApiContext) -> dict[str, Any] | ProblemError:
         try:
-            return await to_thread.run_sync(
+            self._latest = await to_thread.run_sync(
                 self._find, context, limiter=self._own, abandon_on_cancel=True
             )
         except ProblemError as problem:
-            return problem
+            self._latest = problem
         finally:
             self._until = time.monotonic() + FRESH_SECONDS
+        return self._latest
 
 
 def alive(context: ApiContext) -> dict[str, Any]:
-    """The ages of the workers' latest sweeps; ``ProblemError`` if all are too old."""
+    """The ages of the workers' latest sweeps; ``ProblemError`` if all are too old, or
+    if Redis is away or refuses writes: workers cannot work then."""
     try:
+        heartbeat.check_writable(context.redis)
         ages = heartbeat.ages(context.redis, datetime.now(UTC))
         ahead = heartbeat.ahead(context.redis)
+    except ResponseError as error:
+        log.warning("Redis refuses", why=refusal(error))
+        raise redis_refuses(error) from None
     except (RedisError, OSError, SettingsError, ValueError) as error:
         log.warning("heartbeats cannot be read", why=type(error).__name__)
         raise redis_unreachable() from None
@@ -93,14 +122,18 @@ def alive(context: ApiContext) -> dict[str, Any]:
         raise clock_set_back(ahead)
     if seconds and seconds[0] <= ALIVE_SECONDS:
         return {"alive": True, "swept_seconds_ago": seconds}
-    raise ProblemError(
+    raise no_worker(seconds)
+
+
+def no_worker(ages: list[float]) -> ProblemError:
+    return ProblemError(
         503,
         "no-worker",
         f"No worker has swept for {ALIVE_SECONDS:g} s. Check that workers and beat run"
         " (`rescind up`, `celery -A worker worker`, `celery -A worker beat`), and read"
         " their logs. Submissions are accepted, and wait.",
         {"Retry-After": RETRY_SECONDS},
-        swept_seconds_ago=seconds,
+        swept_seconds_ago=ages,
     )
 
 
@@ -119,8 +152,18 @@ def redis_unreachable() -> ProblemError:
     return ProblemError(
         503,
         "redis-unreachable",
-        "The HTTP API cannot reach Redis, so it cannot know whether workers run:"
-        " `rescind doctor` says more. Submissions are accepted, and wait.",
+        "Redis cannot be reached, so it is not known whether workers run. Check that"
+        " Redis runs: `rescind doctor` says more. Submissions are accepted, and wait.",
+        {"Retry-After": RETRY_SECONDS},
+    )
+
+
+def redis_refuses(error: ResponseError) -> ProblemError:
+    """Redis answers with an error; it is said without the command or the address."""
+    return ProblemError(
+        503,
+        "redis-refuses",
+        f"{refusal(error)}. Submissions are accepted, and wait.",
         {"Retry-After": RETRY_SECONDS},
     )
 

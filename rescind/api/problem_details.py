@@ -26,7 +26,7 @@ from rescind.provider.refusal_codes import pointer
 MEDIA_TYPE = "application/problem+json"
 OTHERS = (
     *("invalid-request", "conflict", "already-sent", "already-ended"),
-    *("redis-unreachable", "ledger-unreachable", "clock"),
+    *("redis-unreachable", "redis-refuses", "ledger-unreachable", "clock"),
 )
 """Problems that the HTTP API shares with the command line."""
 TITLES = {

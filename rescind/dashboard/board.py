@@ -18,6 +18,7 @@ from rescind.browse.failures import COUNTED, Failures, failures
 from rescind.dashboard.advice import advice, headline
 from rescind.dashboard.page_context import Dashboard
 from rescind.dashboard.plot import Plot, minute_of, plots_of
+from rescind.dashboard.system_health import SystemFault
 from rescind.ledger.reading.backlogs import Backlog
 from rescind.ledger.reading.counter_totals import flow
 from rescind.ledger.reading.gauges import Run, deliveries, latest_runs
@@ -27,8 +28,11 @@ from rescind.ledger.storage.transactions import reading
 from rescind.operations import actions
 from rescind.operations.lane_view import LaneView
 from rescind.provider.discovery import BrokenProvider
+from rescind.schedules.rules import load_schedules
 
 DAY = timedelta(hours=24)
+NORMAL_WAIT = timedelta(seconds=30)
+"""While nothing works, a lane whose queued orders wait longer stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,12 @@ class LaneRow:
     stalled_since: datetime | None = None
     """Since when no call is made, though the lane is open and orders are due."""
 
+    unserved: bool = False
+    """Whether queued orders wait, though it is open, because nothing works."""
+
     @property
     def troubled(self) -> bool:
-        return self.status != "open" or self.stalled_since is not None
+        return self.status != "open" or self.stalled_since is not None or self.unserved
 
     @property
     def busy(self) -> bool:
@@ -94,7 +101,7 @@ class Board:
     problems: Sequence[Problem]
     undelivered: int
     runs: Sequence[Run]
-    """The latest run of each schedule, if it is held or failed."""
+    """The latest run of each schedule that exists, if it is held or failed."""
     accounts_fault: str | None
     waiting: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Cancellations that failed, and those that wait for each until a person decides;
@@ -102,6 +109,8 @@ class Board:
     broken: Sequence[BrokenProvider] = ()
     """Providers of installed packages that cannot be used."""
     counted: int = COUNTED
+    fault: SystemFault | None = None
+    """Why orders of no lane are sent in time, if it is so."""
 
     @property
     def failed(self) -> int:
@@ -127,7 +136,7 @@ class Board:
     def quiet(self) -> bool:
         """Whether nothing needs a person."""
         found = (self.problems, self.troubled, self.undelivered, self.runs)
-        return not any(found) and not self.accounts_fault and not self.broken
+        return not any(found) and not (self.accounts_fault or self.broken or self.fault)
 
 
 def shown_in(board: Board, zone: tzinfo, now: datetime) -> dict[str, Any]:
@@ -135,7 +144,7 @@ def shown_in(board: Board, zone: tzinfo, now: datetime) -> dict[str, Any]:
     return {"board": board, "plot": board.plot_in(zone, now), "zone": zone}
 
 
-def read_board(dashboard: Dashboard) -> Board:
+def read_board(dashboard: Dashboard, fault: SystemFault | None = None) -> Board:
     """Read the overview now, from a few rows of each index."""
     now, accounts = dashboard.now(), dashboard.accounts
     seen = actions.lanes(dashboard.engine, accounts, now)
@@ -145,22 +154,36 @@ def read_board(dashboard: Dashboard) -> Board:
         told, runs = deliveries(connection), latest_runs(connection)
         waiting = waiting_for_failed(connection, COUNTED)
     return Board(
-        lanes=[_row(one, _failed_on(one, failed), now) for one in seen],
+        lanes=[_row(one, _failed_on(one, failed), now, fault) for one in seen],
         plots=plots_of(counts, now),
         problems=[Problem(one) for one in failed],
         undelivered=sum(n for (_, state), n in told.items() if state == "given_up"),
-        runs=[run for run in runs if run.state in ("held", "failed")],
+        runs=_troubled_runs(dashboard, runs),
         accounts_fault=accounts.fault,
         waiting=waiting,
         broken=tuple(BROKEN.values()),
+        fault=fault,
     )
+
+
+def _troubled_runs(dashboard: Dashboard, runs: Sequence[Run]) -> list[Run]:
+    troubled = [run for run in runs if run.state in ("held", "failed")]
+    if not troubled:
+        return []
+    found = load_schedules(dashboard.context.settings.schedules)
+    if found.missing or found.fault is not None:
+        # Perhaps only the workers have the file: it is not known which ones exist.
+        return troubled
+    return [run for run in troubled if run.name in found.names]
 
 
 def _failed_on(seen: LaneView, failed: Sequence[Failures]) -> int:
     return sum(one.count for one in failed if one.lane == seen.lane)
 
 
-def _row(seen: LaneView, failed: int, now: datetime) -> LaneRow:
+def _row(
+    seen: LaneView, failed: int, now: datetime, fault: SystemFault | None
+) -> LaneRow:
     status, why = seen.status(now)
     held = status == "held" and seen.fault is None
     until = {"held": seen.state.probe_at, "paused": seen.state.paused_until}
@@ -180,4 +203,12 @@ def _row(seen: LaneView, failed: int, now: datetime) -> LaneRow:
         held_by=seen.held_by,
         held_note=seen.held_note,
         stalled_since=seen.stalled_since if status == "open" else None,
+        unserved=status == "open" and _is_unserved(seen, now, fault),
     )
+
+
+def _is_unserved(seen: LaneView, now: datetime, fault: SystemFault | None) -> bool:
+    backlog = seen.backlog
+    if fault is None or not fault.stops_calls or State.QUEUED not in backlog.by_state:
+        return False
+    return backlog.oldest is not None and now - backlog.oldest > NORMAL_WAIT

@@ -12,6 +12,7 @@ from fastapi import Request
 
 from rescind.dashboard.board import Board, read_board
 from rescind.dashboard.page_context import Dashboard, dashboard_of
+from rescind.dashboard.system_health import FindFault, fault_finder
 
 TICK = 2.0
 """Seconds between two reads of the ledger, for all viewers together."""
@@ -22,6 +23,7 @@ class BoardCache:
     """The board that was read last."""
 
     dashboard: Dashboard
+    find_fault: FindFault
     _board: Board | None = None
     _read_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -39,7 +41,7 @@ class BoardCache:
         with self._lock:
             is_old = time.monotonic() - self._read_at >= TICK
             if self._board is None or is_old or not older:
-                self._board = read_board(self.dashboard)
+                self._board = read_board(self.dashboard, self.find_fault())
                 self._read_at = time.monotonic()
             return self._board
 
@@ -49,5 +51,6 @@ def board_cache_of(request: Request) -> BoardCache:
     state = request.app.state
     found: BoardCache | None = getattr(state, "board_cache", None)
     if found is None:
-        found = state.board_cache = BoardCache(dashboard_of(request))
+        its = (dashboard_of(request), fault_finder(request.app))
+        found = state.board_cache = BoardCache(*its)
     return found

@@ -22,14 +22,14 @@ from rescind.dashboard.entry_sentences import INTAKE, PARAMS
 from rescind.dashboard.ledger_sentences import FILES, LEDGER
 from rescind.dashboard.plan_sentences import PLANS
 from rescind.dashboard.schedule_sentences import RULES, RUNS, SOURCES
-from rescind.dashboard.setup_sentences import ACCOUNTS, PACKAGES, UNREACHABLE
+from rescind.dashboard.setup_sentences import ACCOUNTS, HEALTH, PACKAGES, UNREACHABLE
 from rescind.dashboard.submission.row_fields import LABELS, NAMED
 from rescind.dashboard.translation import LANGUAGES, N_, gettext, language
 
 TEXTS = (
     *(*INTAKE, *PARAMS, *FILES, *LEDGER, *PLANS, *CALLS, *DELIVERIES, *SYSTEM),
     *(*REPLIES, *DUPLICATES),
-    *(*RULES, *RUNS, *SOURCES, *ACCOUNTS, *PACKAGES, *UNREACHABLE),
+    *(*RULES, *RUNS, *SOURCES, *ACCOUNTS, *PACKAGES, *UNREACHABLE, *HEALTH),
 )
 LONGEST = 2_000
 """Characters of a sentence; a longer one is shown as it is."""

@@ -14,6 +14,7 @@ from rescind.dashboard.bar_chart import LEFT, Bar, bars_of, round_up, ticks_of
 from rescind.ledger.reading.counter_totals import Flow
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms, moment
+from rescind.provider.outcomes import Reason
 
 ORDER = (
     State.CANCELLED,
@@ -61,6 +62,26 @@ class Plot:
     @property
     def total(self) -> int:
         return sum(self.totals.values())
+
+    @property
+    def refusals(self) -> Sequence[tuple[State, str, int]]:
+        """Why orders were not cancelled, though their submissions were right."""
+        return [one for one in self._not_cancelled if one[1] != Reason.INVALID_REQUEST]
+
+    @property
+    def refused(self) -> int:
+        """How many orders ``refusals`` counts."""
+        return sum(count for _, _, count in self.refusals)
+
+    @property
+    def wrong(self) -> int:
+        """Entries that were refused because something in them is wrong."""
+        return sum(count for _, _, count in self._not_cancelled) - self.refused
+
+    @property
+    def _not_cancelled(self) -> Sequence[tuple[State, str, int]]:
+        states = (State.REJECTED, State.EXPIRED)
+        return [one for one in self.reasons if one[0] in states]
 
     @property
     def since(self) -> str:

@@ -1,4 +1,4 @@
-"""The sentences on accounts, packages and the ledger's address, for translation.
+"""The sentences on accounts, packages, the ledger's address and health.
 
 See ``entry_sentences``.
 """
@@ -109,3 +109,30 @@ UNREACHABLE = (
     N_("no connection"),
 )
 """Why the ledger cannot be used."""
+HEALTH = (
+    N_(
+        "No worker has swept for %(seconds)s s. Check that workers and beat run"
+        " (`rescind up`, `celery -A worker worker`, `celery -A worker beat`), and read"
+        " their logs. Submissions are accepted, and wait."
+    ),
+    N_(
+        "A clock was set back: the newest time in the ledger is %(seconds)s s ahead of"
+        " this clock. Work that waits for its time waits so much longer. Set the clocks"
+        " right (NTP)."
+    ),
+    N_(
+        "Redis cannot be reached, so it is not known whether workers run. Check that"
+        " Redis runs: `rescind doctor` says more. Submissions are accepted, and wait."
+    ),
+    N_("Redis refuses (%(code)s): %(why_said)s. Submissions are accepted, and wait."),
+    N_("Redis refuses (%(code)s). Submissions are accepted, and wait."),
+    N_("it has reached maxmemory: give it more memory, or delete other data in it"),
+    N_("it cannot write to its disk: look at its log, and make room there"),
+    N_("it is a replica: RESCIND_REDIS_URL must lead to the master"),
+    N_("its role has changed, or CLIENT UNBLOCK was called on it"),
+    N_("it has too few replicas: see min-replicas-to-write"),
+    N_("the user in RESCIND_REDIS_URL may not do this: see its ACL"),
+    N_("it is part of a Redis Cluster, which Rescind cannot use"),
+    N_("it has no database with the number in RESCIND_REDIS_URL"),
+)
+"""What ``GET /healthz`` finds: why no order can be sent."""

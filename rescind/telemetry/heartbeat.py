@@ -22,6 +22,9 @@ last."""
 AHEAD_SECONDS = 60.0
 """The difference between machines' clocks above which it is reported. A worker's value
 also expires after this time."""
+WRITE_CHECK = "rescind:write-check"
+"""A key that is written only to learn whether Redis accepts writes."""
+WRITE_CHECK_SECONDS = 60
 FORGOTTEN_MS = 3_600_000
 """A host that has not swept for this time is no longer shown."""
 MOST = 100
@@ -85,6 +88,14 @@ def ahead(redis: Redis) -> float:
     kept: Any = redis.get(AHEAD)
     seconds = int(kept or 0) / 1000
     return seconds if seconds > AHEAD_SECONDS else 0.0
+
+
+def check_writable(redis: Redis) -> None:
+    """Write something small. Raises ``ResponseError`` if Redis refuses to write.
+
+    A Redis whose disk or memory is full still answers reads.
+    """
+    redis.set(WRITE_CHECK, 1, ex=WRITE_CHECK_SECONDS)
 
 
 def _times(redis: Redis) -> dict[str, int]:

@@ -111,7 +111,7 @@ def shape(value: Any) -> Any:
 
 def test_every_kind_of_problem_is_listed() -> None:
     listed = set(re.findall(r"`/errors/([a-z-]+)`", GUIDE))
-    of_health = {"no-worker", "redis-unreachable", "clock"}
+    of_health = {"no-worker", "redis-unreachable", "redis-refuses", "clock"}
     assert listed | of_health == set(TITLES)
     assert all(f"`{one}`" in GUIDE for one in of_health)
 

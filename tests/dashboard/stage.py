@@ -116,6 +116,7 @@ class Served:
         """Use another ledger, and forget all sessions and caches."""
         self.context.engine = open_ledger(url)
         self.notified.asked.clear()
+        self.app.state.alive = WorkersRun()
         for kept in ("dashboard", "board_cache"):
             if hasattr(self.app.state, kept):
                 delattr(self.app.state, kept)
@@ -180,11 +181,19 @@ class Visitor:
         )
 
 
+class WorkersRun:
+    """A check of health that finds nothing: no worker runs beside these pages."""
+
+    async def problem(self, _context: object) -> None:
+        return None
+
+
 @contextmanager
 def served(chosen: Settings) -> Iterator[Served]:
     notified = Notified()
     context = context_over(chosen, notified)
     app = create_app(context)
+    app.state.alive = WorkersRun()
     config = uvicorn.Config(app, log_config=None, ws="none")
     server = Server(config, context)
     # Without IPPROTO_TCP, asyncio leaves Nagle's delay on.

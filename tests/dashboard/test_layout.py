@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from redis import Redis
+from sqlalchemy import insert
+
 from rescind.config.redis_client import redis_client
 from rescind.ledger.changes.unknown_words import Words, count_words
 from rescind.ledger.states import State
+from rescind.ledger.storage.milliseconds import in_ms
+from rescind.ledger.storage.side_tables import SCHEDULE_RUN
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import Reason
-from tests.browser import WIDE, opened
+from rescind.telemetry import worker_records
+from rescind.telemetry.worker_records import WorkerRecord
+from tests.browser import PHONE, WIDE, opened
 from tests.dashboard.planned import end_parcel, web_order
 from tests.dashboard.stage import (
     CLERK,
@@ -65,6 +73,21 @@ CUT_OFF = """
   .filter((one) => one.scrollWidth > one.clientWidth + 1)
   .map((one) => one.tagName + " " + one.className + " " + one.innerText.slice(0, 60))
 """
+AT_THE_EDGE = """
+() => [...document.querySelectorAll(".tile")].filter((tile) => {
+  const outer = tile.getBoundingClientRect(), range = document.createRange();
+  range.selectNodeContents(tile);
+  return [...range.getClientRects()].some((one) => one.width > 0
+    && one.width < outer.width - 1
+    && (one.left < outer.left + 6 || one.right > outer.right - 6));
+}).map((tile) => tile.innerText)
+"""
+"""The tiles whose text touches their edge."""
+ALIGNED = """
+() => new Set([...document.querySelectorAll(".cards td, .cards tbody th")].map(
+  (one) => getComputedStyle(one).textAlign)).size
+"""
+"""How many alignments the labels and the values of cards have."""
 PREVIEWED = (
     "provider,order,account,key,group,not_before,cancel_before,metadata.shop\n"
     "notpanel,ord_01HG9X7KJP4N,,anahtar-1,iadeler-2026-11,2025-01-01 10:00,,No 7\n"
@@ -125,3 +148,43 @@ def test_no_word_is_broken_and_no_column_cut_off(
                 page.goto(path)
                 seen[path] = faults(page)
     assert {path: found for path, found in seen.items() if found} == {}
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("locale", ["en-GB", "tr-TR"])
+def test_no_text_of_a_tile_touches_its_edge(
+    chromium: Browser, site: Served, size: dict[str, int], locale: str
+) -> None:
+    fill(site)
+    at = in_ms(utc_now())
+    run = {"name": "nightly", "asked_by": "beat", "attempts": 1, "version": 1}
+    run |= {"started_at": at, "finished_at": at, "due_at": at, "state": "held"}
+    with writing(site.engine) as connection:
+        connection.execute(insert(SCHEDULE_RUN), run)
+    with opened(chromium, base_url=site.base, viewport=size, locale=locale) as page:
+        entered(page, site.visitor(OPERATOR), site.base)
+        page.goto("/")
+        assert page.locator(".tile").count() == 3
+        assert page.evaluate(AT_THE_EDGE) == []
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "tr-TR"])
+def test_the_workers_fit_on_a_phone(
+    chromium: Browser, site: Served, valkey_url: str, locale: str
+) -> None:
+    with Redis.from_url(valkey_url) as redis:
+        site.context.redis = redis_client(valkey_url)
+        gone = in_ms(utc_now()) - 60_000
+        record = WorkerRecord("a-machine", 23398, "0.1.0", gone, gone, 0, 0)
+        worker_records.write(redis, record)
+        with opened(
+            chromium, base_url=site.base, viewport=PHONE, locale=locale
+        ) as page:
+            entered(page, site.visitor(OPERATOR), site.base)
+            page.goto("/desk/workers")
+            page.locator(".chip.failed").wait_for()
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE["width"]
+            assert page.evaluate(CUT_OFF) == []
+            assert page.evaluate(ALIGNED) == 1
+        redis.delete(worker_records.KEY)

@@ -15,6 +15,7 @@ from rescind.api.application import THREADS
 from rescind.dashboard import board_cache, event_stream
 from rescind.dashboard.board import Board, read_board
 from rescind.dashboard.page_context import Dashboard
+from rescind.dashboard.system_health import SystemFault
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import writing
 from rescind.provider.outcomes import Reason
@@ -136,9 +137,9 @@ def test_all_viewers_share_one_read_of_the_ledger(
     monkeypatch.setattr(board_cache, "TICK", 60)
     reads = []
 
-    def read(dashboard: Dashboard) -> Board:
+    def read(dashboard: Dashboard, fault: SystemFault | None) -> Board:
         reads.append(dashboard)
-        return read_board(dashboard)
+        return read_board(dashboard, fault)
 
     monkeypatch.setattr(board_cache, "read_board", read)
     for token in (OPERATOR, READER):
@@ -152,10 +153,10 @@ def test_streams_of_a_hanging_ledger_do_not_block_pages(
 ) -> None:
     asked, gone = threading.Event(), threading.Event()
 
-    def read(dashboard: Dashboard) -> Board:
+    def read(dashboard: Dashboard, fault: SystemFault | None) -> Board:
         asked.set()
         gone.wait(20)
-        return read_board(dashboard)
+        return read_board(dashboard, fault)
 
     monkeypatch.setattr(board_cache, "read_board", read)
     with ExitStack() as streams:

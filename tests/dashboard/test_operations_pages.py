@@ -76,6 +76,28 @@ def test_why_a_run_is_held_is_told_in_turkish(
     assert "her 3600 sn" in shown
 
 
+@pytest.mark.parametrize(
+    ("file", "shown"),
+    [
+        pytest.param(RULE, True, id="it exists"),
+        pytest.param(RULE.replace("nightly", "other"), False, id="it was removed"),
+        pytest.param("", False, id="all were removed"),
+        pytest.param("[nightly]", True, id="its rule is wrong"),
+        pytest.param("[nightly", True, id="the file is wrong"),
+        pytest.param(None, True, id="only the workers have the file"),
+    ],
+)
+def test_the_overview_shows_the_held_run_of_a_schedule_that_exists(
+    site: Served, reader: Visitor, rule: str, file: str | None, shown: bool
+) -> None:
+    path = site.context.settings.schedules
+    if file is None:
+        path.unlink()
+    else:
+        path.write_text(file)
+    assert (f"<bdi>{rule}</bdi></b> held" in reader.get("/").text) is shown
+
+
 def test_a_held_rule_is_run_once_with_the_maximum_that_an_operator_allows(
     operator: Visitor, ledger: Engine, rule: str
 ) -> None:

@@ -145,7 +145,8 @@ def test_other_trouble_is_shown_with_its_command(
     said = reader.get("/").text
     tile = '<a href="/desk/undelivered"><b>1</b> notification to your systems failed'
     assert tile in said
-    assert '<bdi>nightly &amp; co</bdi></b> held: <a href="/desk/schedules">' in said
+    tile = '<a href="/desk/schedules">schedule <b><bdi>nightly &amp; co</bdi></b> held'
+    assert tile in said
     assert "mended" not in said
     assert "Nothing has failed, and" not in said
 
@@ -567,6 +568,28 @@ def test_the_overview_counts_what_was_not_cancelled(
     assert "the provider does not know the order" in why
     assert "reason=deadline_passed" in why
     assert "state=rejected&amp;state=expired" in said
+
+
+def test_the_overview_counts_wrong_entries_apart_from_what_a_provider_refused(
+    reader: Visitor, ledger: Engine
+) -> None:
+    refused = (State.REJECTED, Reason.NOT_FOUND)
+    wrong = (State.REJECTED, Reason.INVALID_REQUEST)
+    for order in ("ord_1", "ord_2"):
+        end(ledger, PANEL, order, *wrong)
+    said = reader.get("/").text
+    assert "2 entries are wrong" in said
+    assert "submit them again" in said
+    assert "Tell your customers" not in said
+    end(ledger, PANEL, "ord_3", *refused)
+    said = reader.get("/").text
+    assert "2 entries are wrong" in said
+    assert "1 order was not cancelled" in said
+    why = said.partition("Why:")[2].partition("</ul>")[0]
+    assert "the provider does not know the order" in why
+    assert "something in the submission is wrong" not in why
+    [link] = re.findall(r'<a href="([^"]+)">2 entries', said)
+    assert len(listed(reader.get(html.unescape(link)).text)) == 2
 
 
 def test_the_filter_reads_times_in_the_zone_of_the_browser(

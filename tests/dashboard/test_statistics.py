@@ -21,11 +21,12 @@ from rescind.dashboard.statistics import (
     statistics_of,
 )
 from rescind.dashboard.statistics_page import within
+from rescind.intake.submissions import take_in as submit
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.counters import OUTCOME, WAIT
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.provider.outcomes import Reason
-from tests.dashboard.stage import PANEL, PARCEL, Visitor, end, utc_now
+from tests.dashboard.stage import PANEL, PARCEL, Served, Visitor, end, utc_now
 
 QUARTER = 900_000
 HOUR = timedelta(hours=1)
@@ -119,6 +120,22 @@ def test_the_page_counts_by_provider_and_links_to_what_it_counts(
         listed = reader.get(link.replace("&amp;", "&")).text
         assert listed.count('class="row"') == 3
     assert reader.get("/desk/statistics?over=year").status_code == 422
+
+
+def test_wrong_entries_stand_apart_from_the_providers(
+    site: Served, reader: Visitor
+) -> None:
+    end(site.engine, PANEL, "ord_1", State.CANCELLED, Reason.CONFIRMED)
+    ledger = (site.engine, site.context.accounts, site.context.seal)
+    entries = [{"provider": "notpanel", "order": ""}, {"provider": "ghost"}]
+    submit(*ledger, entries, utc_now(), by="token:tests")
+    said = reader.get("/desk/statistics").text
+    table = said.partition('aria-label="Table by provider"')[2].partition("</table>")[0]
+    providers, _, whole = table.partition("<tfoot>")
+    assert re.findall(r'<tr><th scope="row">([^<]*)', providers) == ["notpanel"]
+    rows = re.findall(r'<tr><th scope="row">([^<]*)', whole)
+    assert rows == ["Wrong entries, sent to no provider", "All"]
+    assert '<td class="num">2</td>' in whole
 
 
 def test_an_empty_period_says_so(reader: Visitor) -> None:
