@@ -23,7 +23,8 @@ class Standing:
 
     begun: bool = False
     """Whether any cancellation was ever submitted."""
-    held: bool = False
+    held: str | None = None
+    """A lane that is held in the ledger, by a fault of its account if there is one."""
     failed: bool = False
 
 
@@ -48,7 +49,6 @@ INIT = Step(
 ADD = Step("`rescind init --add` adds an account", "rescind init --add")
 UP = Step("`rescind up`, in a terminal of its own, starts everything", "rescind up")
 MIGRATE = Step("`rescind migrate` upgrades the ledger's tables", "rescind migrate")
-HELD = Step("a lane is held: `rescind lanes` says why", "rescind lanes")
 FAILED = Step(
     "some cancellations have failed: `rescind list --state failed` lists them, and"
     " `rescind show ID` says why",
@@ -104,12 +104,21 @@ def _correct(part: str, check: Check) -> Step:
 def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
     if standing.failed:
         return FAILED
-    if standing.held:
-        return HELD
+    if standing.held is not None:
+        return held_step(standing.held)
     if standing.begun:
         return NOTHING
     first = first_command(*_lane(found))
     return Step(f"all is well: `{first}` cancels a first order", first)
+
+
+def held_step(lane: str) -> Step:
+    command = f"rescind resume {lane}"
+    says = (
+        f"{lane} is held: `rescind lanes` says why; when that is over, `{command}`"
+        " resumes it"
+    )
+    return Step(says, command)
 
 
 def _lane(found: Sequence[Check]) -> tuple[str, str]:
@@ -134,10 +143,11 @@ def standing_of(engine: Engine) -> Standing | None:
     try:
         with reading(engine) as connection:
             failed = list_rows(connection, Filter(states=[State.FAILED]), 1)
-            lanes = all_lanes(connection).values()
+            lanes = all_lanes(connection).items()
+            held = [(one.held_by or "", lane) for lane, one in lanes if one.held_at]
             return Standing(
                 begun=bool(list_rows(connection, Filter(), 1)),
-                held=any(lane.held_at is not None for lane in lanes),
+                held="/".join(min(held)[1]) if held else None,
                 failed=bool(failed),
             )
     except (LedgerUnreachableError, SQLAlchemyError, OSError):

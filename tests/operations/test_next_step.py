@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.errors import PROBLEMS
-from rescind.ledger.storage.transactions import open_ledger
+from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
+from rescind.ledger.storage.transactions import open_ledger, writing
 from rescind.operations.findings import Check, Level
 from rescind.operations.next_step import (
     FAILED,
-    HELD,
     INIT,
     NOTHING,
     Standing,
+    held_step,
     next_step,
     standing_of,
 )
 from tests.cli.test_cli_support import Home
+from tests.ledger.build import BY, NOW
 
 OK = Check("redis", Level.OK, "it answers")
 LANE = Check("dukkango/branch-7", Level.OK, "the credentials are good")
@@ -28,6 +32,7 @@ BAD_URL = Check("ledger", Level.WRONG, "it is no URL", "database-url")
 NO_LEDGER = Check("ledger", Level.WARNING, "not made yet", "ledger-missing")
 READABLE = Check("accounts", Level.WARNING, "chmod 600 it", "accounts-readable")
 BEGUN = Standing(begun=True)
+HELD = Standing(begun=True, held="notpanel/second")
 
 checks = st.builds(
     Check,
@@ -53,8 +58,8 @@ REASON = "--param reason_id=VALUE"
             f"rescind cancel dukkango ORDER --account branch-7 {REASON} --wait",
         ),
         ([OK, READABLE], Standing(), "rescind cancel PROVIDER ORDER --wait"),
-        ([OK], Standing(begun=True, held=True), "rescind lanes"),
-        ([OK], Standing(begun=True, held=True, failed=True), FAILED.run),
+        ([OK], HELD, "rescind resume notpanel/second"),
+        ([OK], replace(HELD, failed=True), FAILED.run),
         ([OK], BEGUN, None),
         ([OK, LANE, NO_WORKER], Standing(), "rescind up"),
         ([OK, NO_WORKER], Standing(begun=True, failed=True), "rescind up"),
@@ -74,9 +79,9 @@ def test_a_problem_without_a_command_is_shown_as_the_check_reported_it() -> None
 def test_no_step_claims_that_all_is_well_while_a_check_is_wrong(
     found: list[Check], one: Check
 ) -> None:
-    step = next_step([*found, one], BEGUN)
+    step = next_step([*found, one], HELD)
     if one.level >= Level.WRONG:
-        assert step not in (NOTHING, HELD, FAILED)
+        assert step not in (NOTHING, held_step("notpanel/second"), FAILED)
 
 
 @given(st.lists(checks))
@@ -108,6 +113,19 @@ def test_the_step_is_doctors_last_line(home: Home) -> None:
     assert (last["level"], last["problem"]) == ("ok", None)
 
 
+def test_the_standing_names_the_lane_of_a_fault_before_that_of_an_operator(
+    home: Home,
+) -> None:
+    home.run("migrate")
+    engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
+    fault = LaneState(held_at=NOW, held_reason="bad key", probe_at=NOW)
+    with writing(engine) as connection:
+        theirs = hold_for_operator(LaneState(), NOW, BY)
+        write_lane(connection, ("akinon", "default"), theirs)
+        write_lane(connection, ("notpanel", "default"), fault)
+    assert standing_of(engine) == Standing(held="notpanel/default")
+
+
 def test_the_standing_shows_submitted_failed_and_held_work(home: Home) -> None:
     home.run("migrate")
     engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
@@ -115,8 +133,9 @@ def test_the_standing_shows_submitted_failed_and_held_work(home: Home) -> None:
     home.run("cancel", "notpanel", "ord_1")
     assert standing_of(engine) == BEGUN
     home.run("hold", "notpanel/default")
-    assert standing_of(engine) == Standing(begun=True, held=True)
+    held = Standing(begun=True, held="notpanel/default")
+    assert standing_of(engine) == held
     home.end("failed", "unresolved")
-    assert standing_of(engine) == Standing(begun=True, held=True, failed=True)
+    assert standing_of(engine) == replace(held, failed=True)
     engine.dispose()
     assert standing_of(open_ledger(f"sqlite:///{home.path}/no/where.db")) is None
