@@ -15,6 +15,7 @@ from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.operations.findings import Check, Level
+from rescind.operations.redis_service import START
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _against(check: Check) -> Step:
             return ADD if "names no account" in check.says else INIT
         case "redis-unknown" | "ledger-missing":
             return UP
-        case "redis-unreachable" if "`rescind up`" in check.says:
+        case "redis-unreachable" if START in check.says:
             return UP
         case "ledger-version" if "`rescind migrate`" in check.says:
             return MIGRATE

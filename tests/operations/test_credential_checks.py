@@ -11,7 +11,11 @@ from providers.registry import BY_NAME
 from rescind.cli.setup.account_fields import ways_in
 from rescind.config.accounts import Accounts, LaneConfig
 from rescind.engine.provider_tokens import NoToken, Tokens
-from rescind.operations.credential_checks import credential_checks
+from rescind.operations.credential_checks import (
+    Lacking,
+    LoginMeans,
+    credential_checks,
+)
 from rescind.operations.findings import Check, Level
 from rescind.provider.http import Evidence, Exchange
 from rescind.provider.http_messages import Reply
@@ -26,7 +30,10 @@ SUSPENDED = '{"error":"Account suspended"}'
 PROBED = [name for name, one in BY_NAME.items() if not isinstance(one, WithLogin)]
 
 
-def checked(name: str, tokens: Tokens | None = None, **values: str) -> Check:
+LACKING = Lacking("Redis", "redis-unreachable")
+
+
+def checked(name: str, tokens: LoginMeans = LACKING, **values: str) -> Check:
     provider = BY_NAME[name]
     account = provider.account_model.model_validate(values)
     lane = LaneConfig(provider, provider.policy, account)
