@@ -9,12 +9,16 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from providers.registry import BY_NAME
 from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.operations.findings import Check, Level
+from rescind.operations.first_command import (
+    easiest,
+    first_command,
+    needs_params,
+)
 from rescind.operations.redis_service import START
 
 
@@ -109,8 +113,7 @@ def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
         return held_step(standing.held)
     if standing.begun:
         return NOTHING
-    first = first_command(*_lane(found))
-    return Step(f"all is well: `{first}` cancels a first order", first)
+    return _first(found)
 
 
 def held_step(lane: str) -> Step:
@@ -122,21 +125,18 @@ def held_step(lane: str) -> Step:
     return Step(says, command)
 
 
-def _lane(found: Sequence[Check]) -> tuple[str, str]:
-    """A lane that works."""
+def _first(found: Sequence[Check]) -> Step:
+    """The command for a first order, at an account that works."""
     good = (c.what for c in found if c.level is Level.OK and "/" in c.what)
-    provider, _, account = next(good, "PROVIDER/default").partition("/")
-    return provider, account
-
-
-def first_command(provider: str, account: str) -> str:
-    """The command that cancels a first order, with the params that it needs."""
-    named = "" if account == "default" else f" --account {account}"
-    known = BY_NAME.get(provider)
-    fields = known.params_model.model_fields if known else {}
-    needed = [name for name, field in fields.items() if field.is_required()]
-    params = "".join(f" --param {name}=VALUE" for name in needed)
-    return f"rescind cancel {provider} ORDER{named}{params} --wait"
+    lanes = [(one.partition("/")[0], one.partition("/")[2]) for one in good]
+    lane = easiest(lanes) or ("PROVIDER", "default")
+    command = first_command(*lane)
+    says = (
+        f"all is well: `{command}` cancels a first order, with its id in place of ORDER"
+    )
+    if needs_params(lane[0]):
+        says = f"{says}, and your own values in place of the examples"
+    return Step(says, command)
 
 
 def standing_of(engine: Engine) -> Standing | None:

@@ -42,7 +42,7 @@ checks = st.builds(
     problem=st.sampled_from(list(PROBLEMS)),
 )
 NO_WORKER = Check("workers", Level.WARNING, "no worker has swept", "queue-unserved")
-REASON = "--param reason_id=VALUE"
+REASON = "--param reason_id=4"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,11 @@ REASON = "--param reason_id=VALUE"
             [OK, LANE],
             Standing(),
             f"rescind cancel dukkango ORDER --account branch-7 {REASON} --wait",
+        ),
+        (
+            [OK, LANE, Check("notpanel/second", Level.OK, "good")],
+            Standing(),
+            "rescind cancel notpanel ORDER --account second --wait",
         ),
         ([OK, READABLE], Standing(), "rescind cancel PROVIDER ORDER --wait"),
         ([OK], HELD, "rescind resume notpanel/second"),
