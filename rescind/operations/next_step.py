@@ -60,9 +60,16 @@ FAILED = Step(
     "rescind list --state failed",
 )
 NOTHING = Step("nothing: all is well")
-ORDER = ("accounts-missing", "accounts-file", "database-url", "redis-url", "seal-key")
-"""The problems to solve first: nothing works without accounts, and no program starts
-with wrong settings."""
+ORDER = (
+    "accounts-missing",
+    "accounts-file",
+    "database-url",
+    "redis-url",
+    "seal-key",
+    "disk-full",
+)
+"""The problems to solve first: nothing works without accounts, no program starts with
+wrong settings, and a full disk is the cause of other problems."""
 
 
 def next_step(found: Sequence[Check], standing: Standing | None) -> Step:

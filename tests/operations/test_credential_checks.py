@@ -68,7 +68,7 @@ def test_a_wrong_address_does_not_blame_the_credentials(
     wire.answers(f"{head}Location: https://elsewhere.example/\r\n\r\n", body)
     base = f"http://{wire.host}:{wire.port}"
     [way] = ways_in(BY_NAME[name])
-    found = checked(name, None, base_url=base, **dict.fromkeys(way, "k"))
+    found = checked(name, LACKING, base_url=base, **dict.fromkeys(way, "k"))
     assert (found.level, found.problem) == (Level.WRONG, "base-url-wrong")
     assert "correct its base_url" in found.says
     assert "correct its credentials" not in found.says

@@ -76,6 +76,13 @@ def test_the_most_urgent_step_comes_first(
     assert next_step(found, standing).run == run
 
 
+def test_a_full_disk_comes_before_what_it_causes() -> None:
+    refuses = Check("redis", Level.WRONG, "MISCONF", "redis-refuses")
+    workers = Check("workers", Level.UNREACHABLE, "MISCONF", "redis-unreachable")
+    full = Check("ledger", Level.UNREACHABLE, "the disk is full", "disk-full")
+    assert "the disk is full" in next_step([refuses, workers, full], BEGUN).says
+
+
 def test_a_problem_without_a_command_is_shown_as_the_check_reported_it() -> None:
     assert "it is no URL" in next_step([NO_REDIS, BAD_URL], BEGUN).says
 
