@@ -77,7 +77,8 @@ def create_app(context: ApiContext) -> FastAPI:
     app.state.budgets = Budgets()
     app.state.metrics = SharedCollection()
     app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
-    app.state.ready = health.CachedCheck(health.ready, ledger_unreachable)
+    app.state.readiness = health.Readiness()
+    app.state.ready = health.CachedCheck(app.state.readiness.ready, ledger_unreachable)
     for module in (
         submission_routes,
         cancellation_routes,

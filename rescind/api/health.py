@@ -26,6 +26,7 @@ from rescind.api.query_parameters import only_known
 from rescind.config.settings import Settings, SettingsError
 from rescind.errors.redis_refusals import refusal
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping
+from rescind.ledger.storage.write_check import check_writes
 from rescind.telemetry import exposition, heartbeat
 from rescind.telemetry.shared_collection import SharedCollection
 from rescind.telemetry.text_format import CONTENT_TYPE
@@ -168,14 +169,33 @@ def redis_refuses(error: ResponseError) -> ProblemError:
     )
 
 
-def ready(context: ApiContext) -> dict[str, Any]:
-    """Whether the ledger answers and has this version; raises ``ProblemError``."""
-    try:
-        ping(context.ledger())
-    except LedgerUnreachableError as error:
-        log.warning("not ready", why=str(error))
-        raise ledger_unreachable() from None
-    return {"ready": True}
+class Readiness:
+    """Whether the ledger answers, has this version and accepts writes.
+
+    It writes to the ledger only while that is in doubt: at first, and after a request
+    that could not use the ledger. So frequent checks cost nothing.
+    """
+
+    def __init__(self) -> None:
+        self._doubtful = True
+
+    def doubt(self) -> None:
+        """Have the next look write to the ledger."""
+        self._doubtful = True
+
+    def ready(self, context: ApiContext) -> dict[str, Any]:
+        """Raises ``ProblemError`` unless cancellations can be accepted."""
+        doubtful, self._doubtful = self._doubtful, False
+        try:
+            ledger = context.ledger()
+            ping(ledger)
+            if doubtful:
+                check_writes(ledger)
+        except LedgerUnreachableError as error:
+            self._doubtful = True
+            log.warning("not ready", why=str(error))
+            raise ledger_unreachable() from None
+        return {"ready": True}
 
 
 @router.get(
@@ -195,7 +215,8 @@ async def healthz(request: Request) -> Response:
     responses={200: {"model": Ready}, **problems(400, 415, 500, 503)},
 )
 async def readyz(request: Request) -> Response:
-    """Ready means that the ledger answers. Redis and workers may be down."""
+    """Ready means that the ledger answers and accepts writes. Redis and workers may be
+    down."""
     found: CachedCheck = request.app.state.ready
     return await found.answer(context_of(request))
 

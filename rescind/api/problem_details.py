@@ -183,7 +183,8 @@ def _name(where: Sequence[str | int]) -> str:
     return next((str(one) for one in where[1:] if isinstance(one, str)), "request")
 
 
-async def _ledger(_request: Request, _error: Exception) -> Response:
+async def _ledger(request: Request, _error: Exception) -> Response:
+    request.app.state.readiness.doubt()
     return ledger_unreachable().response()
 
 

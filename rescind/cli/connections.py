@@ -18,6 +18,7 @@ from rescind.errors.redis_refusals import refusal
 from rescind.errors.reported import CommandError
 from rescind.ledger.storage.migrate import check, upgrade
 from rescind.ledger.storage.transactions import reading
+from rescind.operations.redis_service import redis_advice
 
 
 def need_redis() -> None:
@@ -32,17 +33,12 @@ def need_redis() -> None:
         client.ping()
         fault = kind_fault(client)
     except ResponseError as error:
-        says = f"{without_password(url)}: {refusal(error)}"
+        says = f"{without_password(url)}: {refusal(error, chosen.redis_log)}"
         raise CommandError(says, UNREACHABLE, problem="redis-refuses") from None
     except (RedisError, OSError) as error:
-        advice = "set RESCIND_REDIS_URL to one that runs"
-        if chosen.embedded_redis:
-            advice = "start it with `rescind up`"
-        raise CommandError(
-            f"Redis at {without_password(url)} cannot be reached: {error}; {advice}",
-            UNREACHABLE,
-            problem="redis-unreachable",
-        ) from None
+        where, advice = without_password(url), redis_advice(chosen)
+        says = f"Redis at {where} cannot be reached: {error}; {advice}"
+        raise CommandError(says, UNREACHABLE, problem="redis-unreachable") from None
     if fault:
         raise CommandError(f"{without_password(url)}: {fault}", problem="redis-url")
 

@@ -116,14 +116,15 @@ def _run(given: Given, *, add: bool) -> None:
 def _show_next_steps(answers: Answers) -> None:
     """Print the new secrets, and the commands to run next."""
     _show_secrets(answers.shown)
-    from rescind.operations.next_step import first_command
+    from rescind.operations.first_command import easiest, first_command
 
-    first = answers.accounts[0]
+    first = easiest((one.provider, one.account) for one in answers.accounts)
     output.emit()
     output.emit("Next:")
     output.emit("  rescind doctor    checks all settings and services")
     output.emit("  rescind up        starts everything, in a terminal of its own")
-    output.emit(f"  {first_command(first.provider, first.account)}")
+    if first is not None:
+        output.emit(f"  {first_command(*first)}")
 
 
 def _show_secrets(shown: Mapping[str, str]) -> None:

@@ -46,6 +46,8 @@ def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
         until = f" for {_span(now, one.state.paused_until)}"
     rate = one.policy.rate
     why = f"{why}, {one.held_by}" if one.held_by else why
+    if one.resumable:
+        why = f"{why}; {_when_it_goes_on(one, now)}"
     reads_first = one.reads_first_until(now)
     if reads_first is not None:
         said = READS_FIRST.format(_span(now, reads_first))
@@ -58,6 +60,17 @@ def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
         rate,
         why or "",
     )
+
+
+def _when_it_goes_on(one: LaneView, now: datetime) -> str:
+    """How a lane that is held in the ledger goes on, by itself or by a command."""
+    command = f"`rescind resume {one.name}`"
+    if one.state.probe_at is None:
+        return f"{command} resumes it"
+    if one.state.probe_at <= now:
+        return f"the next call tests it; {command} resumes it now"
+    left = _span(now, one.state.probe_at)
+    return f"one call tests it in {left}; {command} resumes it now"
 
 
 def _backlog(backlog: Backlog) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ class LaneConfig:
     policy: Policy
     account: Account | None = None
     fault: str | None = None
+    changed_at: datetime | None = field(default=None, compare=False)
+    """When the accounts file changed last; ``None`` if that is not known. It does not
+    make two equal accounts differ: a file that was only touched has not changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ def _without_provider(name: str) -> LaneConfig:
 
 def load_accounts(path: Path) -> Accounts:
     """Read the accounts file. Never raises: ``fault`` says what is wrong."""
+    # Before the file is read: the time is never that of a later content.
+    changed_at = _changed_at(path)
     try:
         document = _read(path)
     except AccountsError as error:
@@ -96,12 +102,22 @@ def load_accounts(path: Path) -> Accounts:
     for name, accounts in document.items():
         if isinstance(accounts, dict) and name in BY_NAME:
             for account, values in accounts.items():
-                lanes[name, account] = _lane(BY_NAME[name], account, values)
+                its = _lane(BY_NAME[name], account, values)
+                lanes[name, account] = replace(its, changed_at=changed_at)
         elif isinstance(accounts, dict) and name in BROKEN:
             lanes |= {(name, one): _without_provider(name) for one in accounts}
         else:
             warnings.append(f"{path}: [{name}]: {why_unknown(name)}")
     return Accounts(lanes, warnings=tuple(warnings))
+
+
+def _changed_at(path: Path) -> datetime | None:
+    """When the file changed. Also a file that replaces it has a new time of change,
+    though it may keep its time of modification."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_ctime, UTC)
+    except OSError:
+        return None
 
 
 def _read(path: Path) -> dict[str, Any]:

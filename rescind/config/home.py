@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -12,6 +13,8 @@ from rescind.config.path_ownership import check_ours
 from rescind.ledger.seal import new_key
 
 RUNNING = "running.json"
+LOCK = "up.lock"
+"""Held by ``rescind up`` as long as it runs; its content is the process id."""
 OWN_KEY = "seal.key"
 """The file of the embedded ledger's seal key."""
 PRIVATE = 0o700
@@ -62,6 +65,20 @@ def running(home: Path) -> Running | None:
         return None
 
 
+def up_process(home: Path) -> str | None:
+    """The process id of the ``rescind up`` that runs in ``home``; ``None`` if none
+    does, though the record of one that was killed may still be there."""
+    try:
+        with (home / LOCK).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip()
+    except OSError:
+        pass
+    return None
+
+
 def write_running(home: Path, what: Running) -> None:
     """Record the started services, so that other commands in this folder find them."""
     document = {
@@ -87,6 +104,11 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     partial.replace(path)
+
+
+def embedded_log(home: Path) -> Path:
+    """The log of the embedded Redis."""
+    return home.resolve() / "valkey" / "valkey.log"
 
 
 def absolute(path: Path | None) -> str:

@@ -14,12 +14,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rescind.config.callback_urls import host_patterns
 from rescind.config.callbacks import Callbacks
-from rescind.config.home import own_key, running
+from rescind.config.home import embedded_log, own_key, running
 from rescind.config.path_ownership import check_ours
 from rescind.config.redis_url import usable, verified
 from rescind.config.settings_error import SettingsError as SettingsError  # noqa: PLC0414
 from rescind.config.times import parse_age
 from rescind.config.webhook_secrets import WebhookSecrets, read_secrets
+from rescind.errors.redis_refusals import LOG
 from rescind.ledger.seal import Seal
 
 CONCURRENCY = 16
@@ -85,6 +86,11 @@ class Settings(BaseSettings):
     @property
     def embedded_redis(self) -> bool:
         return self.redis_url is None or not self.redis_url.get_secret_value()
+
+    @property
+    def redis_log(self) -> str:
+        """The log of Redis in words: its file, if Redis is the embedded one."""
+        return f"its log ({embedded_log(self.home)})" if self.embedded_redis else LOG
 
     @property
     def database(self) -> str:

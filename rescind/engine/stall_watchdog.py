@@ -168,8 +168,8 @@ def _is_free(
     stops it."""
     if accounts.fault_of(lane) is not None:
         return False
-    state = states.get(lane, LaneState())
-    return may_call(state, accounts.policy(lane), now) > 0
+    state, its = states.get(lane, LaneState()), accounts.lane(lane)
+    return may_call(state, its.policy, now, its.changed_at) > 0
 
 
 def _bound(accounts: Accounts, work: Work, one: Standing) -> float:

@@ -125,7 +125,8 @@ def _due(
     due: Due = {}
     for lane in usable:
         state = states.get(lane, LaneState())
-        if not may_call(state, accounts.policy(lane), now):
+        its = accounts.lane(lane)
+        if not may_call(state, its.policy, now, its.changed_at):
             continue
         if lane in seen.due:
             due[lane] = frozenset(OPERATION_OF[one] for one in seen.due[lane])

@@ -125,7 +125,8 @@ def _may_change_lane(share: Share) -> bool:
 def _allow(share: Share, now: datetime) -> None:
     """Reduce the share's calls to the number that the lane may make now."""
     operation = share.operation
-    share.allowed = may_call(share.state, operation.policy, now)
+    config = operation.config
+    share.allowed = may_call(share.state, config.policy, now, config.changed_at)
     if not operation.callable:
         share.calls = 0
     elif not share.free:

@@ -19,6 +19,7 @@ from rescind.ledger.changes.withdrawals import NotWithdrawableError
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage.migrate import UnfinishedError
 from rescind.ledger.storage.unreachable import (
+    LedgerFullError,
     LedgerUnreachableError,
     LedgerVersionError,
 )
@@ -65,6 +66,8 @@ def _ledger(error: Exception) -> Ending | None:
             return Ending(UNREACHABLE, str(error), "upgrade-unfinished")
         case LedgerVersionError():
             return Ending(UNREACHABLE, str(error), "ledger-version")
+        case LedgerFullError():
+            return Ending(UNREACHABLE, str(error), "disk-full")
         case LedgerUnreachableError():
             return Ending(UNREACHABLE, str(error), "ledger-unreachable")
         case NoSuchModuleError():

@@ -6,9 +6,11 @@ import re
 
 from redis import exceptions
 
+LOG = "its log"
+"""Where Redis has its log, in words, if its file is not known."""
 REFUSALS = {
     "OOM": "it has reached maxmemory: give it more memory, or delete other data in it",
-    "MISCONF": "it cannot write to its disk: look at its log, and make room there",
+    "MISCONF": "it cannot write to its disk: look at {log}, and make room there",
     "READONLY": "it is a replica: RESCIND_REDIS_URL must lead to the master",
     "UNBLOCKED": "its role has changed, or CLIENT UNBLOCK was called on it",
     "NOREPLICAS": "it has too few replicas: see min-replicas-to-write",
@@ -44,9 +46,10 @@ def is_full(error: Exception) -> bool:
     return code_of(error) == "OOM"
 
 
-def refusal(error: Exception) -> str:
-    """A sentence for an error reply; shows no part of the command that was sent."""
+def refusal(error: Exception, log: str = LOG) -> str:
+    """A sentence for an error reply; shows no part of the command that was sent.
+    ``log`` says in words where Redis has its log."""
     code = code_of(error)
     if code is None:
         return f"Redis refuses ({type(error).__name__})"
-    return f"Redis refuses ({code}): {REFUSALS[code]}"
+    return f"Redis refuses ({code}): {REFUSALS[code].format(log=log)}"

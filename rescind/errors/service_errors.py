@@ -27,7 +27,9 @@ SERVICES = Group(
             " itself.",
             "Check that Redis runs, and that host, port and password in"
             " `RESCIND_REDIS_URL` are right; `rescind doctor` tries them. `rescind up`"
-            " starts the embedded Redis. Submitting again does no harm.",
+            " starts the embedded Redis. If the sentence names the process of a"
+            " `rescind up` that runs, stop that process and start it again. Submitting"
+            " again does no harm.",
         ),
         Problem(
             "redis-refuses",
@@ -79,7 +81,7 @@ SERVICES = Group(
         Problem(
             "ledger-unreachable",
             "The ledger cannot be reached",
-            "The database does not answer, is locked, is full, or is not a ledger."
+            "The database does not answer, is locked, or is not a ledger."
             " Rescind accepts no cancellation that it cannot write to the ledger, and"
             " sends no call that is not written there first.",
             "The sentence quotes the database. Check that the database runs, and that"
@@ -140,8 +142,8 @@ SERVICES = Group(
         Problem(
             "disk-full",
             "The disk is full",
-            "A file could not be written. Cancellations that were accepted before are"
-            " safe.",
+            "A file or the ledger could not be written. Cancellations that were"
+            " accepted before are safe.",
             "Make room on the disk, then repeat the command. `rescind prune` deletes"
             " cancellations that ended long ago; [operating.md](operating.md) says what"
             " space that frees.",

@@ -146,9 +146,11 @@ SETUP = Group(
             "credentials-refused",
             "The provider refuses the credentials",
             "The provider answered that the account's key, token or login is not valid."
-            " Rescind holds the lane and tries one call every 15 minutes.",
-            "Compare the credentials with those in the provider's panel, write the"
-            " right ones into the accounts file, then `rescind resume LANE`.",
+            " Rescind holds the lane. It tries one call when the accounts file has"
+            " changed, and every 15 minutes.",
+            "Compare the credentials with those in the provider's panel, and write the"
+            " right ones into the accounts file. If `rescind lanes` still says that the"
+            " lane is held, run `rescind resume LANE`.",
         ),
         Problem(
             "base-url-wrong",

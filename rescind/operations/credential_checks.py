@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from redis import RedisError
@@ -22,14 +23,25 @@ SERVER_ERRORS = 500
 """From this HTTP status on, the server itself says that it fails."""
 
 
-def credential_checks(accounts: Accounts, tokens: Tokens | None) -> Iterator[Check]:
-    """One check for each account; ``tokens`` is ``None`` without Redis or seal key."""
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What a login needs and is not there, and the problem to solve."""
+
+    what: str
+    problem: str
+
+
+LoginMeans = Tokens | Lacking
+
+
+def credential_checks(accounts: Accounts, tokens: LoginMeans) -> Iterator[Check]:
+    """One check for each account."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
         lanes = sorted(accounts.lanes.items())
         yield from threads.map(lambda item: _lane(item[0], item[1], tokens), lanes)
 
 
-def _lane(lane: Lane, config: LaneConfig, tokens: Tokens | None) -> Check:
+def _lane(lane: Lane, config: LaneConfig, tokens: LoginMeans) -> Check:
     what = "/".join(lane)
     if config.fault is not None or config.account is None:
         says = f"{config.fault}; until that is corrected, the lane is held"
@@ -46,14 +58,14 @@ def _probed(
     lane: Lane,
     config: LaneConfig,
     account: Account,
-    tokens: Tokens | None,
+    tokens: LoginMeans,
 ) -> Check:
     token: str | None = None
     for _ in range(2):
         if isinstance(config.provider, WithLogin):
-            if tokens is None:
-                says = "not tried: its login needs Redis and a seal key"
-                return Check(what, Level.WARNING, says, "provider-throttles")
+            if isinstance(tokens, Lacking):
+                says = f"not tried: its login needs {tokens.what}"
+                return Check(what, Level.WARNING, says, tokens.problem)
             had = tokens.get(lane, config.provider, account, config.policy, token)
             if isinstance(had, NoToken):
                 return _without_token(what, had)

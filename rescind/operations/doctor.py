@@ -15,7 +15,6 @@ from providers.registry import BROKEN, PACKAGES
 from rescind.config.accounts import Accounts, load_accounts, readable_by_others
 from rescind.config.home import absolute
 from rescind.config.ledger_url import opened
-from rescind.config.redis_client import client_of
 from rescind.config.settings import Settings, SettingsError, settings, without_password
 from rescind.config.times import utc_now
 from rescind.engine.provider_tokens import Tokens
@@ -26,10 +25,15 @@ from rescind.operations.absent_files import (
     ledger_file,
 )
 from rescind.operations.access_checks import access_check
-from rescind.operations.credential_checks import credential_checks
-from rescind.operations.findings import Check, Level, redis_checks, status
+from rescind.operations.credential_checks import (
+    Lacking,
+    LoginMeans,
+    credential_checks,
+)
+from rescind.operations.findings import Check, Level, status
 from rescind.operations.ledger_checks import ledger_checks
 from rescind.operations.next_step import Step, next_step, standing_of
+from rescind.operations.redis_service import redis_service_checks
 from rescind.operations.replica_check import replica_checks
 from rescind.operations.retention_check import retention_checks
 from rescind.operations.schedule_checks import schedule_checks
@@ -39,7 +43,6 @@ from rescind.operations.worker_checks import Ask, worker_checks
 
 __all__ = ["Check", "Level", "examine", "status"]
 
-REDIS_SECONDS = 3
 DEFAULT = "the default"
 NAMES = tuple(f"RESCIND_{name.upper()}" for name in Settings.model_fields)
 
@@ -73,10 +76,11 @@ def _checks(ask: Ask) -> Iterator[Check]:
     yield sealing
     yield from webhook_checks(chosen)
     redis: Redis | None = None
-    for check, client in _redis(chosen):
+    without: str | None = None
+    for check, client in redis_service_checks(chosen):
         redis = redis or client
-        if check.level is Level.UNREACHABLE:
-            redis = None
+        if client is None or check.level is Level.UNREACHABLE:
+            redis, without = None, check.problem
         yield check
     if redis is not None:
         yield from worker_checks(redis, ask)
@@ -86,8 +90,17 @@ def _checks(ask: Ask) -> Iterator[Check]:
     yield from _accounts(accounts, chosen.accounts)
     yield from schedule_checks(chosen.schedules)
     yield from template_checks(chosen.plans, accounts, chosen.callbacks)
-    tokens = Tokens(redis, seal) if redis is not None and seal is not None else None
-    yield from credential_checks(accounts, tokens)
+    yield from credential_checks(accounts, _tokens(redis, seal, without))
+
+
+def _tokens(redis: Redis | None, seal: Seal | None, problem: str | None) -> LoginMeans:
+    """What logins need; ``problem`` says why there is no Redis."""
+    if redis is not None and seal is not None:
+        return Tokens(redis, seal)
+    if redis is not None:
+        return Lacking("a seal key", "seal-key")
+    what = "Redis" if seal is not None else "Redis and a seal key"
+    return Lacking(what, problem or "redis-unreachable")
 
 
 # --- settings ---------------------------------------------------------------------
@@ -188,22 +201,6 @@ def _seal(chosen: Settings) -> tuple[Seal | None, Check]:
 
 
 # --- services ---------------------------------------------------------------------
-
-
-def _redis(chosen: Settings) -> Iterator[tuple[Check, Redis | None]]:
-    try:
-        url = chosen.redis
-        client = client_of(
-            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
-        )
-    except SettingsError as error:
-        yield Check("redis", Level(error.status), str(error), error.problem), None
-        return
-    advice = "set RESCIND_REDIS_URL to one that runs"
-    if chosen.embedded_redis:
-        advice = "start it with `rescind up`"
-    for check in redis_checks(client, without_password(url), advice):
-        yield check, client
 
 
 def _ledger(chosen: Settings, seal: Seal | None) -> Iterator[Check]:

@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from rescind.config.redis_client import kind_fault
 from rescind.errors import anchor
-from rescind.errors.redis_refusals import refusal
+from rescind.errors.redis_refusals import LOG, refusal
 
 REFUSES = "redis-refuses"
 UNSAID = "Redis does not report this (its user may need +info): make sure"
@@ -60,13 +60,16 @@ def status(found: Iterable[Check]) -> int:
 # --- Redis ------------------------------------------------------------------------
 
 
-def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
-    """Checks that Redis answers, accepts writes, keeps them, and has the same time."""
+def redis_checks(
+    client: Redis, shown: str, advice: str, log: str = LOG
+) -> Iterator[Check]:
+    """Checks that Redis answers, accepts writes, keeps them, and has the same time.
+    ``log`` says in words where it has its log."""
     try:
         client.ping()
         fault = kind_fault(client)
     except ResponseError as error:
-        yield Check("redis", Level.WRONG, f"{shown}: {refusal(error)}", REFUSES)
+        yield Check("redis", Level.WRONG, f"{shown}: {refusal(error, log)}", REFUSES)
         return
     except (RedisError, OSError) as error:
         says = f"{shown} cannot be reached: {error}; {advice}"
@@ -79,8 +82,8 @@ def redis_checks(client: Redis, shown: str, advice: str) -> Iterator[Check]:
     name = info.get("server_name", "redis")
     version = info.get(f"{name}_version") or info.get("redis_version", "")
     yield Check("redis", Level.OK, f"{shown} answers: {name} {version}".rstrip())
-    yield _writes(client)
-    yield _persistence(info)
+    yield _writes(client, log)
+    yield _persistence(info, log)
     yield _eviction(info)
     yield _times(client)
 
@@ -93,12 +96,12 @@ def _info(client: Redis) -> dict[str, Any]:
         return {}
 
 
-def _writes(client: Redis) -> Check:
+def _writes(client: Redis, log: str) -> Check:
     """Checks a write: a full Redis, a replica or a user without rights refuses it."""
     try:
         client.set("rescind:doctor", "1", px=1)
     except RedisError as error:
-        return Check("redis writes", Level.WRONG, refusal(error), REFUSES)
+        return Check("redis writes", Level.WRONG, refusal(error, log), REFUSES)
     return Check("redis writes", Level.OK, "it accepts them")
 
 
@@ -114,7 +117,7 @@ def _clock(client: Redis) -> float:
     return float(seconds) + float(micros) / 1e6 - time.time()
 
 
-def _persistence(info: dict[str, Any]) -> Check:
+def _persistence(info: dict[str, Any], log: str) -> Check:
     what = "redis persistence"
     if "aof_enabled" not in info:
         says = f"{UNSAID} that it runs with appendonly yes"
@@ -126,7 +129,7 @@ def _persistence(info: dict[str, Any]) -> Check:
         )
         return Check(what, Level.WRONG, says, "redis-persistence")
     if info.get("aof_last_write_status", "ok") != "ok":
-        says = "its last write failed: look at its log, and make room on its disk"
+        says = f"its last write failed: look at {log}, and make room on its disk"
         return Check(what, Level.WRONG, says, "redis-persistence")
     return Check(what, Level.OK, "appendonly is on")
 

@@ -55,6 +55,11 @@ class LaneView:
         return f"{why}: {note}" if note else why
 
     @property
+    def resumable(self) -> bool:
+        """Whether it is held, and not by a fault in the accounts file."""
+        return self.fault is None and self.state.held_at is not None
+
+    @property
     def held_by(self) -> str | None:
         """The actor who holds it; ``None`` if nobody does, or the accounts file."""
         return self.state.held_by if self.fault is None else None

@@ -18,7 +18,12 @@ from rescind.ledger.storage.migrate import check
 from rescind.ledger.storage.schema_check import unfinished
 from rescind.ledger.storage.tables import CANCELLATION, SEALED
 from rescind.ledger.storage.transactions import LedgerUnreachableError, ping, reading
-from rescind.ledger.storage.unreachable import LedgerVersionError, shown
+from rescind.ledger.storage.unreachable import (
+    LedgerFullError,
+    LedgerVersionError,
+    shown,
+)
+from rescind.ledger.storage.write_check import check_writes
 from rescind.operations.findings import CLOCK_SECONDS, Check, Level, clock_check
 
 C = CANCELLATION.c
@@ -34,7 +39,8 @@ ENDED_SEALED = NEWEST_SEALED.where(C.finished_at.is_not(None))
 
 
 def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
-    """Checks that the ledger answers, has our version, and decrypts with our key."""
+    """Checks that the ledger answers, accepts writes, has our version, and decrypts
+    with our key."""
     where = shown(engine)
     try:
         ping(engine)
@@ -43,8 +49,12 @@ def ledger_checks(engine: Engine, seal: Seal | None) -> Iterator[Check]:
         server, ahead = _ledger_clock(engine), _ahead(engine)
         sealed, stalled = _sealed(engine), _stalled(engine)
         waiting, missing = _waiting_for_persons(engine)
+        check_writes(engine)
     except LedgerVersionError as error:
         yield Check("ledger", Level.WRONG, str(error), "ledger-version")
+        return
+    except LedgerFullError as error:
+        yield Check("ledger", Level.UNREACHABLE, str(error), "disk-full")
         return
     except (LedgerUnreachableError, SQLAlchemyError, OSError) as error:
         known = isinstance(error, LedgerUnreachableError)

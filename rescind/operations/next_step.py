@@ -9,12 +9,17 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from providers.registry import BY_NAME
 from rescind.browse.listing import Filter, list_rows
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 from rescind.operations.findings import Check, Level
+from rescind.operations.first_command import (
+    easiest,
+    first_command,
+    needs_params,
+)
+from rescind.operations.redis_service import START
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,8 @@ class Standing:
 
     begun: bool = False
     """Whether any cancellation was ever submitted."""
-    held: bool = False
+    held: str | None = None
+    """A lane that is held in the ledger, by a fault of its account if there is one."""
     failed: bool = False
 
 
@@ -48,16 +54,22 @@ INIT = Step(
 ADD = Step("`rescind init --add` adds an account", "rescind init --add")
 UP = Step("`rescind up`, in a terminal of its own, starts everything", "rescind up")
 MIGRATE = Step("`rescind migrate` upgrades the ledger's tables", "rescind migrate")
-HELD = Step("a lane is held: `rescind lanes` says why", "rescind lanes")
 FAILED = Step(
     "some cancellations have failed: `rescind list --state failed` lists them, and"
     " `rescind show ID` says why",
     "rescind list --state failed",
 )
 NOTHING = Step("nothing: all is well")
-ORDER = ("accounts-missing", "accounts-file", "database-url", "redis-url", "seal-key")
-"""The problems to solve first: nothing works without accounts, and no program starts
-with wrong settings."""
+ORDER = (
+    "accounts-missing",
+    "accounts-file",
+    "database-url",
+    "redis-url",
+    "seal-key",
+    "disk-full",
+)
+"""The problems to solve first: nothing works without accounts, no program starts with
+wrong settings, and a full disk is the cause of other problems."""
 
 
 def next_step(found: Sequence[Check], standing: Standing | None) -> Step:
@@ -83,7 +95,7 @@ def _against(check: Check) -> Step:
             return ADD if "names no account" in check.says else INIT
         case "redis-unknown" | "ledger-missing":
             return UP
-        case "redis-unreachable" if "`rescind up`" in check.says:
+        case "redis-unreachable" if START in check.says:
             return UP
         case "ledger-version" if "`rescind migrate`" in check.says:
             return MIGRATE
@@ -104,29 +116,34 @@ def _correct(part: str, check: Check) -> Step:
 def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
     if standing.failed:
         return FAILED
-    if standing.held:
-        return HELD
+    if standing.held is not None:
+        return held_step(standing.held)
     if standing.begun:
         return NOTHING
-    first = first_command(*_lane(found))
-    return Step(f"all is well: `{first}` cancels a first order", first)
+    return _first(found)
 
 
-def _lane(found: Sequence[Check]) -> tuple[str, str]:
-    """A lane that works."""
+def held_step(lane: str) -> Step:
+    command = f"rescind resume {lane}"
+    says = (
+        f"{lane} is held: `rescind lanes` says why; when that is over, `{command}`"
+        " resumes it"
+    )
+    return Step(says, command)
+
+
+def _first(found: Sequence[Check]) -> Step:
+    """The command for a first order, at an account that works."""
     good = (c.what for c in found if c.level is Level.OK and "/" in c.what)
-    provider, _, account = next(good, "PROVIDER/default").partition("/")
-    return provider, account
-
-
-def first_command(provider: str, account: str) -> str:
-    """The command that cancels a first order, with the params that it needs."""
-    named = "" if account == "default" else f" --account {account}"
-    known = BY_NAME.get(provider)
-    fields = known.params_model.model_fields if known else {}
-    needed = [name for name, field in fields.items() if field.is_required()]
-    params = "".join(f" --param {name}=VALUE" for name in needed)
-    return f"rescind cancel {provider} ORDER{named}{params} --wait"
+    lanes = [(one.partition("/")[0], one.partition("/")[2]) for one in good]
+    lane = easiest(lanes) or ("PROVIDER", "default")
+    command = first_command(*lane)
+    says = (
+        f"all is well: `{command}` cancels a first order, with its id in place of ORDER"
+    )
+    if needs_params(lane[0]):
+        says = f"{says}, and your own values in place of the examples"
+    return Step(says, command)
 
 
 def standing_of(engine: Engine) -> Standing | None:
@@ -134,10 +151,11 @@ def standing_of(engine: Engine) -> Standing | None:
     try:
         with reading(engine) as connection:
             failed = list_rows(connection, Filter(states=[State.FAILED]), 1)
-            lanes = all_lanes(connection).values()
+            lanes = all_lanes(connection).items()
+            held = [(one.held_by or "", lane) for lane, one in lanes if one.held_at]
             return Standing(
                 begun=bool(list_rows(connection, Filter(), 1)),
-                held=any(lane.held_at is not None for lane in lanes),
+                held="/".join(min(held)[1]) if held else None,
                 failed=bool(failed),
             )
     except (LedgerUnreachableError, SQLAlchemyError, OSError):

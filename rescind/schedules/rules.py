@@ -27,8 +27,9 @@ from rescind.schedules.moments import (
     parse_span,
     parse_zone,
 )
+from rescind.schedules.rule_secrets import Secret
 from rescind.schedules.source_rows import Source, Written
-from rescind.schedules.sql import SqlSource
+from rescind.schedules.sql import SqlSource, has_password
 from rescind.schedules.tabular import FileSource
 
 MOST_ROWS = 100_000
@@ -115,9 +116,16 @@ def _unusable(why: str) -> Schedules:
 
 def _readable_by_others(path: Path, rules: Mapping[str, Rule]) -> Iterator[str]:
     needed = [one for rule in rules.values() for one in rule.source.secrets()]
-    written = [one for one in needed if one.literal and one.name != "url"]
+    written = [one for one in needed if one.literal and _is_secret(one)]
     if written and others_can_read(path.stat()):
         yield f"{path} holds secrets and can be read by others: run `chmod 600 {path}`"
+
+
+def _is_secret(one: Secret) -> bool:
+    """Whether it is one: an address without a password is none."""
+    if one.name == "url":
+        return False
+    return one.name != "database" or has_password(one.value())
 
 
 # --- one rule ---------------------------------------------------------------------

@@ -87,6 +87,15 @@ def _url(text: str) -> URL:
         ) from None
 
 
+def has_password(text: str) -> bool:
+    """Whether a database's URL holds a password, also one that cannot be parsed."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        return True
+    return url.password is not None or any("password" in name for name in url.query)
+
+
 def _from_sqlite(url: URL, sql: str, most: int) -> list[Row]:
     path = Path(url.database or "")
     if not url.database or not path.is_file():

@@ -24,7 +24,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from rescind.config.home import make_private_folder, write_private
+from rescind.config.home import embedded_log, make_private_folder, write_private
 from rescind.config.redis_client import client_of
 from rescind.errors.exit_statuses import UNREACHABLE
 from rescind.errors.reported import ReportedError
@@ -76,7 +76,7 @@ class EmbeddedRedis:
 
     def __init__(self, home: Path) -> None:
         self.folder = home.resolve() / "valkey"
-        self.log = self.folder / "valkey.log"
+        self.log = embedded_log(home)
         self._port = 0
         self._password = ""
         self._process: subprocess.Popen[bytes] | None = None

@@ -19,7 +19,13 @@ from rescind.config.access_tokens import (
     make_own,
     rate_of,
 )
-from rescind.config.home import RUNNING, Running, make_private_folder, write_running
+from rescind.config.home import (
+    LOCK,
+    RUNNING,
+    Running,
+    make_private_folder,
+    write_running,
+)
 from rescind.config.path_ownership import check_ours
 from rescind.config.settings import CONCURRENCY, Settings
 from rescind.system.embedded_redis import EmbeddedRedis, listens
@@ -197,8 +203,8 @@ def _reached_by(host: str) -> str:
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     """Allow one system in a folder; ``UpError`` names the other system's process."""
-    check_ours(home / "up.lock")
-    with (home / "up.lock").open("a+") as lock:
+    check_ours(home / LOCK)
+    with (home / LOCK).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -97,4 +97,5 @@ def _calls(
 ) -> int:
     if accounts.fault_of(lane) is not None:
         return 0
-    return may_call(states.get(lane, LaneState()), accounts.policy(lane), now)
+    state, its = states.get(lane, LaneState()), accounts.lane(lane)
+    return may_call(state, its.policy, now, its.changed_at)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from rescind.api.api_context import ApiContext, open_context
 from rescind.api.application import create_app
-from rescind.api.health import CachedCheck, alive, ready, redis_unreachable
+from rescind.api.health import CachedCheck, Readiness, alive, redis_unreachable
 from rescind.api.http_server import Server, listen, make_server
 from rescind.api.problem_details import ledger_unreachable
 from rescind.api.wrong_tokens import WrongTokens
@@ -150,7 +150,8 @@ def on(api: ApiServer, database: str) -> Iterator[ApiServer]:
     """``api`` with another ledger, and without cached results of the former."""
     former, api.context.engine = api.context.engine, open_ledger(database)
     api.app.state.alive = CachedCheck(alive, redis_unreachable)
-    api.app.state.ready = CachedCheck(ready, ledger_unreachable)
+    readiness = api.app.state.readiness = Readiness()
+    api.app.state.ready = CachedCheck(readiness.ready, ledger_unreachable)
     api.app.state.callers._wrong_tokens = WrongTokens()
     api.notified.clear()
     try:

@@ -18,6 +18,7 @@ from rescind.api.budgets import Budget
 from rescind.ledger.storage.transactions import LedgerUnreachableError, open_ledger
 from rescind.telemetry import heartbeat
 from tests.api.conftest import ApiServer, opened, problem, settings_for
+from tests.ledger.full_disk import full
 from tests.tasks.conftest import until
 
 
@@ -105,6 +106,38 @@ def test_the_api_works_once_the_ledger_is_migrated(
         api.context.engine.dispose()
         api.context.engine = open_ledger(sqlite_ledger_url)
         assert api.get("/readyz", token=None).status_code == 200
+
+
+def test_it_is_not_ready_after_a_submission_found_the_disk_full_until_there_is_room(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    many = [{"provider": "notpanel", "order": f"ord_{n}"} for n in range(500)]
+    assert api.get("/readyz", token=None).status_code == 200
+    with full(api.context.engine):
+        problem(api.submit(*many), 503, "ledger-unreachable")
+        for _ in range(2):
+            problem(api.get("/readyz", token=None), 503, "ledger-unreachable")
+    assert api.get("/readyz", token=None).json() == {"ready": True}
+    assert api.submit(*many).status_code < 300
+
+
+def test_it_is_not_ready_at_its_start_if_the_disk_is_full(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    with full(api.context.engine):
+        problem(api.get("/readyz", token=None), 503, "ledger-unreachable")
+    assert api.get("/readyz", token=None).status_code == 200
+
+
+def test_an_api_that_is_ready_writes_nothing_to_be_asked_again(
+    either: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    assert either.get("/readyz", token=None).status_code == 200
+    monkeypatch.setattr("rescind.api.health.check_writes", lambda _: 1 / 0)
+    assert either.get("/readyz", token=None).status_code == 200
 
 
 def test_frequent_checks_share_one_result(

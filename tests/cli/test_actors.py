@@ -172,7 +172,8 @@ def test_a_held_lane_shows_who_holds_it(home: Home) -> None:
     held = home.run("hold", LANE)
     assert held.out == f"{LANE} is held: `rescind resume {LANE}` resumes it\n"
     [line] = [one for one in home.run("lanes").out.splitlines() if LANE in one]
-    assert line.endswith(f"held by an operator, {command_actor()}")
+    how = f"`rescind resume {LANE}` resumes it"
+    assert line.endswith(f"held by an operator, {command_actor()}; {how}")
     by = {one["lane"]: one["held_by"] for one in home.run("lanes", "--json").records}
     assert (by[LANE], by["notpanel/second"]) == (command_actor(), None)
 
@@ -181,7 +182,7 @@ def test_a_held_lane_shows_why_it_is_held(home: Home) -> None:
     home.run("hold", LANE, "--reason", "maintenance until 18:00")
     [line] = [one for one in home.run("lanes").out.splitlines() if LANE in one]
     said = "held by an operator: maintenance until 18:00"
-    assert line.endswith(f"{said}, {command_actor()}")
+    assert f"{said}, {command_actor()}; " in line
     assert said.partition(": ")[2] in home.run("actions").out
     notes = {o["lane"]: o["held_note"] for o in home.run("lanes", "--json").records}
     assert (notes[LANE], notes["notpanel/second"]) == ("maintenance until 18:00", None)

@@ -9,10 +9,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from rescind.ledger.changes.lane_states import LaneState, write_lane
 from rescind.ledger.changes.unknown_words import Words, count_words
 from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.cli.test_cli_support import ROOT, UUID, Home
@@ -338,6 +340,27 @@ def test_lanes_hold_and_resume(home: Home) -> None:
     assert home.run("resume", "notpanel/default").status == 0
     assert home.run("lanes", "--json").records[-2]["status"] == "open"
     assert "90/minute" in home.run("lanes").out
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (timedelta(minutes=14.5), "one call tests it in 14 m"),
+        (timedelta(0), "the next call tests it"),
+    ],
+)
+def test_a_lane_that_the_provider_refused_shows_how_it_goes_on(
+    home: Home, left: timedelta, says: str
+) -> None:
+    home.run("migrate")
+    now = datetime.now(UTC)
+    state = LaneState(held_at=now, held_reason="bad key", probe_at=now + left)
+    engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
+    with writing(engine) as connection:
+        write_lane(connection, ("notpanel", "default"), state)
+    engine.dispose()
+    said = home.run("lanes").out
+    assert f"bad key; {says}; `rescind resume notpanel/default` resumes it now" in said
 
 
 def test_a_long_backlog_is_counted_to_a_bound_unless_exact(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,16 @@ def test_a_provider_that_is_not_installed_ends_no_reading_early() -> None:
     fault = Accounts().fault_of(("courier", "eu"))
     assert fault is not None
     assert "no provider courier is installed" in fault
+
+
+def test_a_lane_knows_when_its_file_changed(tmp_path: Path) -> None:
+    before = load(tmp_path, GOOD).lane(("notpanel", "default")).changed_at
+    assert before is not None
+    replaced = tmp_path / "new.toml"
+    replaced.write_text(GOOD)
+    os.utime(replaced, (0, 0))
+    replaced.replace(tmp_path / "accounts.toml")
+    after = load_accounts(tmp_path / "accounts.toml")
+    after_at = after.lane(("notpanel", "default")).changed_at
+    assert after_at is not None
+    assert after_at > before

@@ -52,7 +52,8 @@ class Observer:
         operation, now = call.operation, self._world.clock.now()
         with self._world.faults.none(), reading(self._world.ledger) as connection:
             state = read_lane(connection, operation.lane)
-        allowed = may_call(state, operation.policy, now)
+        changed_at = operation.config.changed_at
+        allowed = may_call(state, operation.policy, now, changed_at)
         assert others < allowed, f"{state} allows {allowed}, and {others} are at work"
 
     # --- between two steps ---

@@ -160,6 +160,48 @@ def test_a_held_lane_is_probed_by_one_call_when_its_time_has_come(
     assert world.under_way == []
 
 
+def test_a_held_lane_is_probed_at_once_when_the_accounts_file_has_changed(
+    world: World,
+) -> None:
+    set_lane_state(world, HELD)
+    insert_orders(world, 5)
+    world.run(10)
+    world.change_accounts()
+    world.sweep()
+    world.settle()
+    assert len(world.under_way) == 1
+    world.finish()
+    assert world.lane_state() == LaneState()
+    assert set(world.states().values()) == {"cancelled"}
+
+
+def test_a_key_that_is_still_wrong_is_probed_once_for_each_change(
+    world: World,
+) -> None:
+    set_lane_state(world, HELD)
+    insert_orders(world, 5)
+    for changes in (1, 2):
+        world.run(10)
+        world.change_accounts()
+        for _ in range(20):
+            world.run(2)
+            world.sweep()
+            world.finish(world.results.held)
+        assert len(world.executor.begun) == changes
+
+
+def test_a_lane_that_an_operator_holds_is_not_probed_when_the_file_changes(
+    world: World,
+) -> None:
+    set_lane_state(world, OPERATORS)
+    insert_orders(world, 5)
+    world.run(10)
+    world.change_accounts()
+    world.sweep()
+    world.run(10)
+    assert world.executor.begun == []
+
+
 def test_a_tripped_lane_is_probed_by_one_call_and_opens_when_it_is_answered(
     world: World,
 ) -> None:

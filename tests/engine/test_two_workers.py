@@ -10,12 +10,14 @@ from contextlib import ExitStack
 import pytest
 
 from rescind.ledger.changes.insertion import insert_new
+from rescind.ledger.changes.lane_states import LaneState, write_lane
 from rescind.ledger.storage.transactions import open_ledger, writing
 from tests.engine.invariants import check_ledger
 from tests.engine.world import World, lane
-from tests.ledger.build import NOW, policy
+from tests.ledger.build import HOUR, NOW, policy
 
 ITS = {lane(n): policy(concurrency=2) for n in range(3)}
+LATE = policy(concurrency=2, probe_after=HOUR)
 BATCHES = {lane(n): policy(concurrency=2, batch=7) for n in range(3)}
 
 
@@ -173,3 +175,23 @@ def test_counters_of_both_workers_add_up(pair: tuple[World, World]) -> None:
             "SELECT sum(count) FROM tally WHERE metric = 'outcome' AND slot = 0"
         ).scalar_one()
     assert counted == 20
+
+
+def test_workers_that_read_a_changed_accounts_file_one_after_the_other_probe_once(
+    pair: tuple[World, World],
+) -> None:
+    first, second = pair
+    held = LaneState(held_at=NOW, held_reason="bad key", probe_at=NOW + HOUR)
+    with writing(first.ledger) as connection:
+        write_lane(connection, lane(), held)
+        insert_new(connection, [first.new(str(one)) for one in range(20)], NOW)
+    for world in pair:
+        world.reload(dict.fromkeys(ITS, LATE))
+        world.run(10)
+    first.change_accounts()
+    second.accounts = first.accounts
+    for world in (first, second, first, second):
+        world.run(1)
+        world.sweep()
+        world.finish(world.results.held)
+    assert [len(one.executor.begun) for one in pair] == [1, 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
@@ -116,6 +117,14 @@ class World:
     ) -> Future[frozenset[str]]:
         """Submit plain orders of one lane, in one submission."""
         return self.submit(*(self.new(str(one), of) for one in orders))
+
+    def change_accounts(self) -> None:
+        """Write the accounts file anew, now, with corrected credentials."""
+        now = self.clock.now()
+        changed = self.accounts.lanes.items()
+        self.accounts = Accounts(
+            {one: replace(its, changed_at=now) for one, its in changed}
+        )
 
     def reload(self, policies: Mapping[Lane, Policy | None]) -> None:
         """Replace the accounts file. A lane without a policy has a fault."""

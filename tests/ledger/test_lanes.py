@@ -110,6 +110,25 @@ def test_a_failed_probe_postpones_the_next_one() -> None:
     assert again.probe_at == NOW + 2 * RULES.probe_after
 
 
+def test_a_change_of_the_accounts_file_allows_one_probe_at_once() -> None:
+    lane, changed_at = held(LaneState(), "bad key", RULES, NOW), NOW + SECOND
+    assert may_call(lane, RULES, NOW, changed_at) == 0, "the change is in the future"
+    assert may_call(lane, RULES, changed_at, changed_at) == 1
+    again = held(lane, "bad key", RULES, changed_at + SECOND)
+    assert may_call(again, RULES, changed_at + HOUR / 10, changed_at) == 0
+    assert may_call(again, RULES, changed_at + HOUR, changed_at) == 1
+
+
+def test_a_change_before_the_refusal_allows_no_probe() -> None:
+    lane = held(LaneState(), "bad key", RULES, NOW)
+    assert may_call(lane, RULES, NOW + SECOND, NOW - SECOND) == 0
+
+
+def test_a_change_of_the_accounts_file_never_releases_an_operators_hold() -> None:
+    lane = hold_for_operator(LaneState(), NOW, BY)
+    assert may_call(lane, RULES, NOW + HOUR, NOW + SECOND) == 0
+
+
 def test_a_successful_probe_releases_the_lane() -> None:
     assert after_success(held(LaneState(), "bad key", RULES, NOW)) == LaneState()
 

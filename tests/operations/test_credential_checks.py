@@ -11,7 +11,11 @@ from providers.registry import BY_NAME
 from rescind.cli.setup.account_fields import ways_in
 from rescind.config.accounts import Accounts, LaneConfig
 from rescind.engine.provider_tokens import NoToken, Tokens
-from rescind.operations.credential_checks import credential_checks
+from rescind.operations.credential_checks import (
+    Lacking,
+    LoginMeans,
+    credential_checks,
+)
 from rescind.operations.findings import Check, Level
 from rescind.provider.http import Evidence, Exchange
 from rescind.provider.http_messages import Reply
@@ -26,7 +30,10 @@ SUSPENDED = '{"error":"Account suspended"}'
 PROBED = [name for name, one in BY_NAME.items() if not isinstance(one, WithLogin)]
 
 
-def checked(name: str, tokens: Tokens | None = None, **values: str) -> Check:
+LACKING = Lacking("Redis", "redis-unreachable")
+
+
+def checked(name: str, tokens: LoginMeans = LACKING, **values: str) -> Check:
     provider = BY_NAME[name]
     account = provider.account_model.model_validate(values)
     lane = LaneConfig(provider, provider.policy, account)
@@ -61,7 +68,7 @@ def test_a_wrong_address_does_not_blame_the_credentials(
     wire.answers(f"{head}Location: https://elsewhere.example/\r\n\r\n", body)
     base = f"http://{wire.host}:{wire.port}"
     [way] = ways_in(BY_NAME[name])
-    found = checked(name, None, base_url=base, **dict.fromkeys(way, "k"))
+    found = checked(name, LACKING, base_url=base, **dict.fromkeys(way, "k"))
     assert (found.level, found.problem) == (Level.WRONG, "base-url-wrong")
     assert "correct its base_url" in found.says
     assert "correct its credentials" not in found.says

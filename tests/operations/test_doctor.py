@@ -20,9 +20,12 @@ import redis
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
+from rescind.config.home import Running, write_running
 from rescind.config.queues import INTAKE, SWEEPS
+from rescind.config.settings import settings
 from rescind.engine.ledger_clock import clock_of
 from rescind.errors import PROBLEMS
+from rescind.errors.redis_refusals import refusal
 from rescind.intake.submissions import take_in
 from rescind.ledger.changes.stalled_lanes import mark
 from rescind.ledger.seal import Seal, new_key
@@ -35,6 +38,7 @@ from rescind.operations.worker_checks import queue_checks
 from rescind.provider.outcomes import Reason
 from rescind.runtime.host import Host
 from rescind.runtime.periodic_jobs import ScheduleJob, SweepJob
+from rescind.system.local_system import _only_one
 from rescind.telemetry import heartbeat
 from tests.cli.test_cli_support import Home
 from tests.intake.test_validation import ACCOUNTS, GOOD
@@ -199,7 +203,7 @@ class OtherInfo(redis.Redis):
         (
             {"aof_enabled": 1, "aof_last_write_status": "err"},
             "redis persistence",
-            "make room on its disk",
+            "look at its log (/var/r.log), and make room on its disk",
         ),
     ],
 )
@@ -209,7 +213,8 @@ def test_a_redis_that_may_lose_jobs(
     client = OtherInfo.from_url(valkey_url)
     assert isinstance(client, OtherInfo)
     client.replaced = replaced
-    found = {check.what: check for check in redis_checks(client, "it", "do")}
+    checks = redis_checks(client, "it", "do", "its log (/var/r.log)")
+    found = {check.what: check for check in checks}
     assert found[what].level is Level.WRONG
     assert sentence in found[what].says
 
@@ -222,6 +227,76 @@ def test_an_unreachable_redis(home: Home, monkeypatch: pytest.MonkeyPatch) -> No
     assert "hush" not in done.out
     monkeypatch.delenv("RESCIND_REDIS_URL")
     assert "start an embedded one with `rescind up`" in home.run("doctor").out
+
+
+def test_a_redis_of_an_up_that_runs_is_not_answered_by_another_up(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    account = '[notpanel.default]\nkey = "k"\nbase_url = "http://127.0.0.1:1"\n'
+    home.write("accounts.toml", account)
+    folder = home.path / ".rescind"
+    write_running(folder, Running("redis://:hush@127.0.0.1:1/0", None, 4711))
+    assert "; start it with `rescind up`" in checks(home)["redis"]["says"]
+    assert home.run("doctor", "--json").records[-1]["next"] == "rescind up"
+    with _only_one(folder):
+        found = home.run("doctor", "--json").records
+        submitted = home.run("cancel", "notpanel", "ord_1")
+    says = next(one["says"] for one in found if one["what"] == "redis")
+    advice = f"`rescind up` that runs as process {os.getpid()}: stop that process"
+    assert advice in says
+    assert advice in submitted.err
+    assert found[-1]["next"] is None
+    assert advice in found[-1]["says"]
+
+
+@pytest.mark.parametrize(
+    ("redis", "key", "lacks", "problem"),
+    [
+        ("redis://127.0.0.1:1/0", True, "Redis", "redis-unreachable"),
+        ("", True, "Redis", "redis-unknown"),
+        ("redis://127.0.0.1:1/0", False, "Redis and a seal key", "redis-unreachable"),
+        (None, False, "a seal key", "seal-key"),
+    ],
+)
+def test_a_login_that_is_not_tried_names_only_what_is_missing(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    valkey_url: str,
+    redis: str | None,
+    key: bool,
+    lacks: str,
+    problem: str,
+) -> None:
+    home.write(
+        "accounts.toml",
+        '[akinon.default]\nbase_url = "https://shop.example"\n'
+        'username = "ann"\npassword = "hush-hush"\n',
+    )
+    monkeypatch.setenv("RESCIND_REDIS_URL", valkey_url if redis is None else redis)
+    monkeypatch.setenv("RESCIND_SEAL_KEY", new_key() if key else "")
+    found = checks(home)["akinon/default"]
+    assert found["says"] == f"not tried: its login needs {lacks}"
+    assert (found["level"], found["problem"]) == ("warning", problem)
+
+
+def test_the_log_of_the_embedded_redis_is_named(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESCIND_REDIS_URL")
+    settings.cache_clear()
+    log = f"its log ({home.path}/.rescind/valkey/valkey.log)"
+    assert settings().redis_log == log
+    full = redis.ResponseError("MISCONF Errors writing to the AOF file")
+    assert f"look at {log}, and make room" in refusal(full, settings().redis_log)
+
+
+def test_the_log_of_another_redis_is_not_known(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESCIND_REDIS_URL", "redis://127.0.0.1:1/0")
+    settings.cache_clear()
+    assert settings().redis_log == "its log"
 
 
 def test_the_ledger(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

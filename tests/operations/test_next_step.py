@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rescind.errors import PROBLEMS
-from rescind.ledger.storage.transactions import open_ledger
+from rescind.ledger.changes.lane_states import LaneState, hold_for_operator, write_lane
+from rescind.ledger.storage.transactions import open_ledger, writing
 from rescind.operations.findings import Check, Level
 from rescind.operations.next_step import (
     FAILED,
-    HELD,
     INIT,
     NOTHING,
     Standing,
+    held_step,
     next_step,
     standing_of,
 )
 from tests.cli.test_cli_support import Home
+from tests.ledger.build import BY, NOW
 
 OK = Check("redis", Level.OK, "it answers")
 LANE = Check("dukkango/branch-7", Level.OK, "the credentials are good")
@@ -28,6 +32,7 @@ BAD_URL = Check("ledger", Level.WRONG, "it is no URL", "database-url")
 NO_LEDGER = Check("ledger", Level.WARNING, "not made yet", "ledger-missing")
 READABLE = Check("accounts", Level.WARNING, "chmod 600 it", "accounts-readable")
 BEGUN = Standing(begun=True)
+HELD = Standing(begun=True, held="notpanel/second")
 
 checks = st.builds(
     Check,
@@ -37,7 +42,7 @@ checks = st.builds(
     problem=st.sampled_from(list(PROBLEMS)),
 )
 NO_WORKER = Check("workers", Level.WARNING, "no worker has swept", "queue-unserved")
-REASON = "--param reason_id=VALUE"
+REASON = "--param reason_id=4"
 
 
 @pytest.mark.parametrize(
@@ -52,9 +57,14 @@ REASON = "--param reason_id=VALUE"
             Standing(),
             f"rescind cancel dukkango ORDER --account branch-7 {REASON} --wait",
         ),
+        (
+            [OK, LANE, Check("notpanel/second", Level.OK, "good")],
+            Standing(),
+            "rescind cancel notpanel ORDER --account second --wait",
+        ),
         ([OK, READABLE], Standing(), "rescind cancel PROVIDER ORDER --wait"),
-        ([OK], Standing(begun=True, held=True), "rescind lanes"),
-        ([OK], Standing(begun=True, held=True, failed=True), FAILED.run),
+        ([OK], HELD, "rescind resume notpanel/second"),
+        ([OK], replace(HELD, failed=True), FAILED.run),
         ([OK], BEGUN, None),
         ([OK, LANE, NO_WORKER], Standing(), "rescind up"),
         ([OK, NO_WORKER], Standing(begun=True, failed=True), "rescind up"),
@@ -66,6 +76,13 @@ def test_the_most_urgent_step_comes_first(
     assert next_step(found, standing).run == run
 
 
+def test_a_full_disk_comes_before_what_it_causes() -> None:
+    refuses = Check("redis", Level.WRONG, "MISCONF", "redis-refuses")
+    workers = Check("workers", Level.UNREACHABLE, "MISCONF", "redis-unreachable")
+    full = Check("ledger", Level.UNREACHABLE, "the disk is full", "disk-full")
+    assert "the disk is full" in next_step([refuses, workers, full], BEGUN).says
+
+
 def test_a_problem_without_a_command_is_shown_as_the_check_reported_it() -> None:
     assert "it is no URL" in next_step([NO_REDIS, BAD_URL], BEGUN).says
 
@@ -74,9 +91,9 @@ def test_a_problem_without_a_command_is_shown_as_the_check_reported_it() -> None
 def test_no_step_claims_that_all_is_well_while_a_check_is_wrong(
     found: list[Check], one: Check
 ) -> None:
-    step = next_step([*found, one], BEGUN)
+    step = next_step([*found, one], HELD)
     if one.level >= Level.WRONG:
-        assert step not in (NOTHING, HELD, FAILED)
+        assert step not in (NOTHING, held_step("notpanel/second"), FAILED)
 
 
 @given(st.lists(checks))
@@ -108,6 +125,19 @@ def test_the_step_is_doctors_last_line(home: Home) -> None:
     assert (last["level"], last["problem"]) == ("ok", None)
 
 
+def test_the_standing_names_the_lane_of_a_fault_before_that_of_an_operator(
+    home: Home,
+) -> None:
+    home.run("migrate")
+    engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
+    fault = LaneState(held_at=NOW, held_reason="bad key", probe_at=NOW)
+    with writing(engine) as connection:
+        theirs = hold_for_operator(LaneState(), NOW, BY)
+        write_lane(connection, ("akinon", "default"), theirs)
+        write_lane(connection, ("notpanel", "default"), fault)
+    assert standing_of(engine) == Standing(held="notpanel/default")
+
+
 def test_the_standing_shows_submitted_failed_and_held_work(home: Home) -> None:
     home.run("migrate")
     engine = open_ledger(f"sqlite:///{home.path / '.rescind' / 'ledger.db'}")
@@ -115,8 +145,9 @@ def test_the_standing_shows_submitted_failed_and_held_work(home: Home) -> None:
     home.run("cancel", "notpanel", "ord_1")
     assert standing_of(engine) == BEGUN
     home.run("hold", "notpanel/default")
-    assert standing_of(engine) == Standing(begun=True, held=True)
+    held = Standing(begun=True, held="notpanel/default")
+    assert standing_of(engine) == held
     home.end("failed", "unresolved")
-    assert standing_of(engine) == Standing(begun=True, held=True, failed=True)
+    assert standing_of(engine) == replace(held, failed=True)
     engine.dispose()
     assert standing_of(open_ledger(f"sqlite:///{home.path}/no/where.db")) is None

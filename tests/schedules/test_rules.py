@@ -195,7 +195,14 @@ def test_only_secrets_that_others_can_read_cause_a_warning(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "schedules.toml"
-    for written, warned in (('"sqlite:///x"', True), ('{ env = "X" }', False)):
+    for written, warned in (
+        ('"postgresql://shop:hush@h/d"', True),
+        ('"postgresql://h/d?password=hush"', True),
+        ('"postgresql://shop:hush@h:port/d"', True),
+        ('"postgresql://shop@h/d"', False),
+        ('"sqlite:////srv/shop.db"', False),
+        ('{ env = "X" }', False),
+    ):
         path.write_text(GOOD.replace('"sqlite:///shop.db"', written))
         path.chmod(0o644)
         assert bool(load_schedules(path).warnings) == warned

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Text, func, or_, select, true
 
+from rescind.ledger.changes.lane_probes import may_probe
 from rescind.ledger.storage import counters
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.restore_table import LAST_RESTORE
@@ -60,12 +61,14 @@ class LaneState:
         return replace(self, restored_at=None) == LaneState()
 
 
-def may_call(lane: LaneState, policy: Policy, now: datetime) -> int:
-    """How many calls may run at once now: 0, 1 (a probe), or ``policy.concurrency``."""
+def may_call(
+    lane: LaneState, policy: Policy, now: datetime, changed_at: datetime | None = None
+) -> int:
+    """How many calls may run at once: 0, 1 (see ``may_probe``), or all."""
     if lane.paused_until is not None and now < lane.paused_until:
         return 0
     if lane.held_at is not None:
-        return 1 if lane.probe_at is not None and now >= lane.probe_at else 0
+        return int(may_probe(lane.probe_at, policy, now, changed_at))
     if lane.failures >= policy.trip_after:
         return 1
     return policy.concurrency
@@ -123,8 +126,8 @@ def hold_for_operator(
     lane: LaneState, now: datetime, by: str, note: str | None = None
 ) -> LaneState:
     """The state held until ``rescind resume``: no probe releases it."""
-    lane = replace(lane, held_at=now, held_reason=HELD_BY_OPERATOR, probe_at=None)
-    return replace(lane, held_by=by, held_note=note)
+    lane = replace(lane, held_at=now, held_by=by, held_note=note)
+    return replace(lane, held_reason=HELD_BY_OPERATOR, probe_at=None)
 
 
 # --- in the ledger ----------------------------------------------------------------
@@ -233,8 +236,7 @@ def _count_holds(connection: Connection, states: Mapping[Lane, LaneState]) -> No
 
 
 def _row(lane: Lane, state: LaneState) -> dict[str, Any]:
-    values = asdict(state)
-    values.update({name: to_ms(values[name]) for name in _TIMES})
+    values = asdict(state) | {name: to_ms(getattr(state, name)) for name in _TIMES}
     return {"provider": lane[0], "account": lane[1], **values}
 
 

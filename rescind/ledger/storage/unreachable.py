@@ -37,6 +37,10 @@ class LedgerUnreachableError(RuntimeError):
     """The database cannot be reached or used now; the message says what to do."""
 
 
+class LedgerFullError(LedgerUnreachableError):
+    """The database cannot write, because its disk is full."""
+
+
 class TransactionUndoneError(LedgerUnreachableError):
     """The database has undone the transaction, which may be repeated."""
 
@@ -59,9 +63,13 @@ def translated(engine: Engine) -> Iterator[None]:
         if _sqlstate(error) == READ_ONLY:
             # After a failover all pooled connections lead to the new standby.
             engine.dispose()
-        undone = _sqlstate(error)[:2] == UNDONE
-        kind = TransactionUndoneError if undone else LedgerUnreachableError
-        raise kind(in_words(engine, error)) from error
+        raise _kind(error)(in_words(engine, error)) from error
+
+
+def _kind(error: DBAPIError) -> type[LedgerUnreachableError]:
+    if _sqlstate(error)[:2] == UNDONE:
+        return TransactionUndoneError
+    return LedgerFullError if _is_full(_cause(error)) else LedgerUnreachableError
 
 
 def _is_away(error: DBAPIError) -> bool:
@@ -94,7 +102,7 @@ def in_words(engine: Engine, error: DBAPIError) -> str:
     """A database error as a sentence for the operator; shows no parameter values."""
     where = shown(engine)
     cause = _cause(error)
-    if "disk is full" in cause or "No space left" in cause:
+    if _is_full(cause):
         return (
             f"the ledger {where} cannot be written: the disk is full; make room on it"
         )
@@ -112,6 +120,10 @@ def in_words(engine: Engine, error: DBAPIError) -> str:
     if refused := REFUSED.get(_sqlstate(error)):
         return f"the ledger {where} refuses: {cause}; {refused}"
     return f"the ledger {where} cannot be reached: {cause}{advice_for(cause)}"
+
+
+def _is_full(cause: str) -> bool:
+    return "disk is full" in cause or "No space left" in cause
 
 
 def _cause(error: DBAPIError) -> str:
