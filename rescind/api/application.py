@@ -34,6 +34,7 @@ from rescind.api import (
 )
 from rescind.api.api_context import ApiContext
 from rescind.api.budgets import Budgets
+from rescind.api.cached_check import CachedCheck
 from rescind.api.callers import Callers
 from rescind.api.content_encodings import ContentEncodings
 from rescind.api.entry_rates import EntryRates
@@ -76,9 +77,9 @@ def create_app(context: ApiContext) -> FastAPI:
     app.state.event_intake = event_routes.EventIntake()
     app.state.budgets = Budgets()
     app.state.metrics = SharedCollection()
-    app.state.alive = health.CachedCheck(health.alive, health.redis_unreachable)
+    app.state.alive = CachedCheck(health.alive, health.redis_unreachable)
     app.state.readiness = health.Readiness()
-    app.state.ready = health.CachedCheck(app.state.readiness.ready, ledger_unreachable)
+    app.state.ready = CachedCheck(app.state.readiness.ready, ledger_unreachable)
     for module in (
         submission_routes,
         cancellation_routes,

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from rescind.api.api_context import ApiContext, open_context
 from rescind.api.application import create_app
-from rescind.api.health import CachedCheck, Readiness, alive, redis_unreachable
+from rescind.api.cached_check import CachedCheck
+from rescind.api.health import Readiness, alive, redis_unreachable
 from rescind.api.http_server import Server, listen, make_server
 from rescind.api.problem_details import ledger_unreachable
 from rescind.api.wrong_tokens import WrongTokens

@@ -43,7 +43,7 @@ def test_it_is_alive_while_a_worker_sweeps(
     with_redis: ApiServer, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without the cache, each request checks again.
-    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.cached_check.FRESH_SECONDS", 0)
     now = datetime.now(UTC)
     told = problem(with_redis.get("/healthz", token=None), 503, "no-worker")
     assert "Check that workers and beat run" in told["detail"]
@@ -60,7 +60,7 @@ def test_it_is_alive_while_a_worker_sweeps(
 def test_a_clock_that_was_set_back_is_reported(
     with_redis: ApiServer, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.cached_check.FRESH_SECONDS", 0)
     heartbeat.write(client, datetime.now(UTC))
     heartbeat.write_clock_skew(client, timedelta(seconds=heartbeat.AHEAD_SECONDS - 1))
     assert with_redis.get("/healthz", token=None).status_code == 200
@@ -100,7 +100,7 @@ def test_it_is_not_ready_without_a_ledger_of_this_version(
 def test_the_api_works_once_the_ledger_is_migrated(
     tmp_path: Path, sqlite_ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.cached_check.FRESH_SECONDS", 0)
     with opened(settings_for(tmp_path, f"sqlite:///{tmp_path}/none.db")) as api:
         problem(api.get("/readyz", token=None), 503, "ledger-unreachable")
         api.context.engine.dispose()
@@ -111,7 +111,7 @@ def test_the_api_works_once_the_ledger_is_migrated(
 def test_it_is_not_ready_after_a_submission_found_the_disk_full_until_there_is_room(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.cached_check.FRESH_SECONDS", 0)
     many = [{"provider": "notpanel", "order": f"ord_{n}"} for n in range(500)]
     assert api.get("/readyz", token=None).status_code == 200
     with full(api.context.engine):
@@ -125,7 +125,7 @@ def test_it_is_not_ready_after_a_submission_found_the_disk_full_until_there_is_r
 def test_it_is_not_ready_at_its_start_if_the_disk_is_full(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.cached_check.FRESH_SECONDS", 0)
     with full(api.context.engine):
         problem(api.get("/readyz", token=None), 503, "ledger-unreachable")
     assert api.get("/readyz", token=None).status_code == 200
@@ -134,7 +134,7 @@ def test_it_is_not_ready_at_its_start_if_the_disk_is_full(
 def test_an_api_that_is_ready_writes_nothing_to_be_asked_again(
     either: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescind.api.health.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.cached_check.FRESH_SECONDS", 0)
     assert either.get("/readyz", token=None).status_code == 200
     monkeypatch.setattr("rescind.api.health.check_writes", lambda _: 1 / 0)
     assert either.get("/readyz", token=None).status_code == 200
@@ -189,7 +189,7 @@ def test_health_is_answered_while_readers_hang(
 def test_a_ledger_that_hangs_counts_as_unreachable(
     api: ApiServer, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescind.api.health.PATIENCE", 0.1)
+    monkeypatch.setattr("rescind.api.cached_check.PATIENCE", 0.1)
     monkeypatch.setattr("rescind.api.health.ping", hanging)
     for _ in range(2):
         problem(api.get("/readyz", token=None), 503, "ledger-unreachable")

@@ -13,11 +13,11 @@ from redis import Redis
 from redis.exceptions import ResponseError
 from sqlalchemy import Engine
 
-from rescind.api import health
+from rescind.api import cached_check, health
 from rescind.api.problem_details import ProblemError
 from rescind.dashboard.known_sentences import known
 from rescind.dashboard.translation import speak
-from rescind.errors.redis_refusals import REFUSALS
+from rescind.errors.redis_refusals import LOG, REFUSALS
 from rescind.telemetry import heartbeat
 from tests.dashboard.stage import PANEL, Served, Visitor, take_in, utc_now
 from tests.valkey import (
@@ -37,8 +37,8 @@ def redis(
     site: Served, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Redis]:
     """The Redis of the pages, and the real check of health, without its cache."""
-    monkeypatch.setattr(health, "FRESH_SECONDS", 0)
-    check = health.CachedCheck(health.alive, health.redis_unreachable)
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
+    check = cached_check.CachedCheck(health.alive, health.redis_unreachable)
     site.app.state.alive = check
     with Redis.from_url(valkey_url) as client:
         client.delete(heartbeat.KEY, heartbeat.AHEAD)
@@ -104,7 +104,7 @@ def test_a_redis_that_refuses_only_writes_is_told_with_its_words(
             said = told(reader)
         finally:
             recover(client)  # a server that refuses to save does not end, either
-    assert f"Redis refuses ({code}): {REFUSALS[code]}" in said
+    assert f"Redis refuses ({code}): {REFUSALS[code].format(log=LOG)}" in said
     assert 'href="/errors/redis-refuses"' in said
 
 
@@ -112,40 +112,40 @@ def test_a_redis_that_hangs_neither_hangs_the_page_nor_looks_well(
     site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
-    monkeypatch.setattr(health, "PAGE_PATIENCE", 0.1)
+    monkeypatch.setattr(cached_check, "PAGE_PATIENCE", 0.1)
 
     def hang(_context: object) -> dict[str, object]:
         released.wait(30)
         return {}
 
-    check = health.CachedCheck(hang, health.redis_unreachable)
+    check = cached_check.CachedCheck(hang, health.redis_unreachable)
     site.app.state.alive = check
     began = time.monotonic()
     try:
         assert "Redis cannot be reached" in told(reader)
     finally:
         released.set()
-    assert time.monotonic() - began < health.PATIENCE
+    assert time.monotonic() - began < cached_check.PATIENCE
 
 
 def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
     site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released, hangs = threading.Event(), threading.Event()
-    monkeypatch.setattr(health, "FRESH_SECONDS", 0)
-    monkeypatch.setattr(health, "PAGE_PATIENCE", 0.1)
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
+    monkeypatch.setattr(cached_check, "PAGE_PATIENCE", 0.1)
 
     def find(_context: object) -> dict[str, object]:
         if hangs.is_set():
             released.wait(30)
         return {}
 
-    site.app.state.alive = health.CachedCheck(find, health.redis_unreachable)
+    site.app.state.alive = cached_check.CachedCheck(find, health.redis_unreachable)
     assert CALM in reader.get("/").text
     hangs.set()
     try:
         assert CALM in reader.get("/").text
-        monkeypatch.setattr(health, "PATIENCE", 0)
+        monkeypatch.setattr(cached_check, "PATIENCE", 0)
         assert "Redis cannot be reached" in told(reader)
     finally:
         released.set()
@@ -155,13 +155,13 @@ def test_many_looks_at_the_page_share_one_check(
     site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = list[object]()
-    monkeypatch.setattr(health, "FRESH_SECONDS", 60)
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 60)
 
     def find(context: object) -> dict[str, object]:
         asked.append(context)
         return {}
 
-    check = health.CachedCheck(find, health.redis_unreachable)
+    check = cached_check.CachedCheck(find, health.redis_unreachable)
     site.app.state.alive = check
     for _ in range(3):
         assert CALM in reader.get("/").text

@@ -12,7 +12,7 @@ from celery import Celery
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
-from rescind.errors.redis_refusals import REFUSALS
+from rescind.errors.redis_refusals import refusal
 from worker.beat_scheduler import Scheduler
 from worker.broker import CONFIG
 
@@ -79,7 +79,7 @@ def test_why_a_beat_cannot_send_is_logged_once_and_so_is_the_end(
         for sending.error in (None, full, full, away, away, None, None):
             scheduler.apply_entry(entry)
     assert [(one["log_level"], one["event"], one.get("why")) for one in logs] == [
-        ("warning", SENDS_NOTHING, f"Redis refuses (MISCONF): {REFUSALS['MISCONF']}"),
+        ("warning", SENDS_NOTHING, refusal(full)),
         (
             "warning",
             SENDS_NOTHING,
