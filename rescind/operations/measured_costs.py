@@ -35,4 +35,4 @@ WORKER_REDIS = Cost(20, "connections a process", "docs/scaling.md", "2026-11-30"
 """Connections to Redis of a worker with much to do; 9 when it has nothing to do."""
 API_REDIS = Cost(3, "connections a process", "docs/scaling.md", "2026-11-30")
 BEAT_REDIS = Cost(2, "connections a process", "docs/scaling.md", "2026-11-30")
-BEAT_MB = Cost(97, "MB a process", "docs/benchmarks.md", "2026-11-29")
+BEAT_MB = Cost(54, "MB a process", "docs/benchmarks.md", "2026-11-30")

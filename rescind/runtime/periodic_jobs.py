@@ -18,6 +18,7 @@ from rescind.config.watched_file import Watched
 from rescind.engine.stall_watchdog import StallWatch
 from rescind.engine.sweeper import each, sweep
 from rescind.ledger.deliveries.delivery_queries import anything_due
+from rescind.ledger.reading.ended_groups import watched_groups
 from rescind.ledger.seal import SealError
 from rescind.ledger.storage import clock_skew
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
@@ -126,10 +127,9 @@ class SweepJob:
             {
                 "no pulse": self._write_heartbeat,
                 "no look at lanes that stand still": self._look_for_stalls,
-                "no webhook is delivered": self._deliver,
+                "nobody is told": self._tell,
                 "nothing is deleted": self._forget,
                 "nothing is indexed": partial(self._host.notify, "search"),
-                "no end of a group is told": partial(self._host.notify, "groups"),
                 "nothing is scheduled": self._schedules.fire,
             }
         )
@@ -157,11 +157,16 @@ class SweepJob:
         here = self._host.here
         self._stalls.look(here.engine, here.accounts, here.clock.now())
 
-    def _deliver(self) -> None:
+    def _tell(self) -> None:
+        """Look for webhooks and ends of groups in one transaction, each second: most
+        looks find nothing."""
         with reading(self._host.here.engine) as connection:
-            waits = anything_due(connection, self._host.here.clock.now())
-        if waits:
+            due = anything_due(connection, self._host.here.clock.now())
+            watched = watched_groups(connection, "", 1)
+        if due:
             self._host.notify("webhooks")
+        if watched:
+            self._host.notify("groups")
 
     def _forget(self) -> None:
         engine, chosen = self._host.here.engine, settings()

@@ -30,7 +30,7 @@ LEASE = "search"
 LEASE_SECONDS = 120.0
 BUDGET_SECONDS = 0.25
 """The time of each run: enough for some thousands of orders."""
-REST_SECONDS = 2.0
+REST_SECONDS = 5.0
 """The time between two looks for something to index."""
 
 
