@@ -62,7 +62,7 @@ def test_the_demo_of_a_new_provider_runs(
     file.write_text("".join(json.dumps(one) + "\n" for one in entries))
     demo = ("-m", "rescind", "demo", str(file), "--provider", NAME)
     done = run(*demo, "--no-flower", "--no-api", site=site, cwd=tmp_path)
-    assert "12 rows submitted, 0 of them refused" in done.stdout
+    assert "12 cancellations submitted, 0 of them refused" in done.stdout
     assert "orders untrue 0, lost 0, sent twice 0, not finished 0" in done.stdout
 
 

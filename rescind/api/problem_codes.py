@@ -30,6 +30,7 @@ class ProblemCode(StrEnum):
     INTERNAL_ERROR = "internal_error"
     LEDGER_UNREACHABLE = "ledger_unreachable"
     REDIS_UNREACHABLE = "redis_unreachable"
+    REDIS_REFUSES = "redis_refuses"
     NOT_READY = "not_ready"
     NO_WORKER = "no_worker"
     CLOCK = "clock"
