@@ -127,7 +127,7 @@ class SweepJob:
             {
                 "no pulse": self._write_heartbeat,
                 "no look at lanes that stand still": self._look_for_stalls,
-                "nobody is told": self._tell,
+                "no webhook and no end of a group is told": self._tell,
                 "nothing is deleted": self._forget,
                 "nothing is indexed": partial(self._host.notify, "search"),
                 "nothing is scheduled": self._schedules.fire,

@@ -85,7 +85,7 @@ def test_a_usual_port_that_is_taken_is_said_and_another_is_used(
 
 @pytest.mark.parametrize("page", ["README.md", "docs/http.md", "docs/walkthrough.md"])
 def test_the_orders_of_a_pages_first_commands_can_be_cancelled(page: str) -> None:
-    """Whoever types them meets the sandbox as it is by default."""
+    """A user who types them starts the sandbox with its defaults."""
     console = re.compile(r"```(?:console)?\n(.*?)```", re.DOTALL)
     text = (ROOT / page).read_text("utf-8")
     shown = "\n".join(block for block in console.findall(text) if COMMAND.search(block))

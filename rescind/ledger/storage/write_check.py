@@ -17,7 +17,7 @@ disk is full."""
 def check_writes(engine: Engine) -> None:
     """Raises ``LedgerUnreachableError`` unless the ledger commits a write.
 
-    The row is a lease that nobody asks for, and whose time is over.
+    The row is a lease of a name that no process uses, and it has ended.
     """
     with writing(engine) as connection:
         its = {"holder": "0" * SIZE, "ends_at": 0}
