@@ -119,7 +119,7 @@ class World:
         return self.submit(*(self.new(str(one), of) for one in orders))
 
     def change_accounts(self) -> None:
-        """Write the accounts file anew, now, with corrected credentials."""
+        """Replace the accounts file by one with corrected credentials."""
         now = self.clock.now()
         changed = self.accounts.lanes.items()
         self.accounts = Accounts(
