@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
+from rescind.engine import transaction
+from rescind.ledger.changes.insert_claimed import insert_claimed
 from rescind.ledger.changes.insertion import insert_new
 from rescind.ledger.changes.waiting_insertion import lock
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
@@ -19,9 +22,13 @@ WAITING += "AND datname = current_database()"
 
 
 def test_a_claim_that_deadlocks_with_an_insertion_is_made_again_at_once(
-    postgres_ledger_url: str, logged: list[Any]
+    postgres_ledger_url: str, logged: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other transaction inserts a key, and then locks what its order waits for."""
+    """The other transaction inserts a key, and then locks what its order waits for.
+
+    PostgreSQL undoes the transaction that is the first to look for a deadlock when
+    there is one. Here this is the worker: the other transaction never looks.
+    """
     ledger, others = (open_ledger(postgres_ledger_url) for _ in range(2))
     world = World(ledger, {lane(): policy(concurrency=4)})
     before, same = world.new("before"), world.new("same")
@@ -29,17 +36,27 @@ def test_a_claim_that_deadlocks_with_an_insertion_is_made_again_at_once(
         insert_new(connection, [before], NOW)
     inserted = threading.Event()
 
+    claimed = threading.Event()
+
     def take_in() -> None:
         with writing(others) as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '1h'"))
             insert_new(connection, [same], NOW)
             inserted.set()
-            until(a_transaction_waits, "the worker to wait for the key")
+            assert claimed.wait(60)
             lock(connection, [before.id])
+
+    def insert_late(*given: Any) -> Any:
+        if not claimed.is_set():
+            claimed.set()
+            until(a_transaction_waits, "the other one to wait for the claimed order")
+        return insert_claimed(*given)
 
     def a_transaction_waits() -> bool:
         with reading(others) as connection:
             return bool(connection.execute(text(WAITING)).scalar_one())
 
+    monkeypatch.setattr(transaction, "insert_claimed", insert_late)
     thread = threading.Thread(target=take_in)
     thread.start()
     assert inserted.wait(60)

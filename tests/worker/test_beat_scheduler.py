@@ -17,6 +17,7 @@ from worker.beat_scheduler import Scheduler
 from worker.broker import CONFIG
 
 MESSAGES = 5
+TASK = "rescind.test-tick"
 SENDS_NOTHING = "beat cannot send its messages"
 
 
@@ -31,6 +32,10 @@ class Sending:
         if self.error is not None:
             raise self.error
         self.sent += 1
+
+
+def _sweep() -> None:
+    pass
 
 
 class Unconnected(Scheduler):
@@ -49,7 +54,7 @@ def scheduler(
     tmp_path: Path, sending: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Scheduler]:
     app = Celery("test", set_as_current=False)
-    every = {"task": "rescind.sweep", "schedule": 0.1}
+    every = {"task": TASK, "schedule": 0.1}
     app.conf.update(CONFIG, beat_schedule={"sweep": every})
     monkeypatch.setattr(app, "send_task", sending)
     made = Unconnected(app=app, schedule_filename=str(tmp_path / "beat"))
@@ -69,9 +74,13 @@ def test_a_beat_looks_at_its_entries_only_when_one_is_due(
     assert looks <= 5 * MESSAGES
 
 
+@pytest.mark.parametrize("loaded", [False, True])
 def test_why_a_beat_cannot_send_is_logged_once_and_so_is_the_end(
-    scheduler: Scheduler, sending: Sending
+    scheduler: Scheduler, sending: Sending, loaded: bool
 ) -> None:
+    """Whether the process has loaded the task, or knows its name alone."""
+    if loaded:
+        scheduler.app.task(_sweep, name=TASK)
     [entry] = scheduler.schedule.values()
     full = ResponseError("MISCONF Errors writing to the AOF file: No space left")
     away = ConnectionRefusedError(111, "Connection refused")
