@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from celery.beat import PersistentScheduler, SchedulingError
+from celery.beat import PersistentScheduler
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError, ResponseError
 
 from rescind.errors.redis_refusals import refusal
 
 log = structlog.get_logger("rescind.beat")
-_REFUSALS = (OperationalError, RedisError, OSError)
 
 
 class Scheduler(PersistentScheduler):
@@ -29,19 +28,17 @@ class Scheduler(PersistentScheduler):
         """The seconds to sleep, if an entry is due in ``n``."""
         return n if n is None else n + drift
 
-    def apply_async(self, *args: Any, **kwargs: Any) -> Any:
-        """Send an entry's message; if Redis does not take it, log why, once.
+    def send_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a message; if Redis does not take it, log why, once.
 
         Celery's own logs two tracebacks for each message that it cannot send, so each
         second while Redis is full. A tick that is lost does no harm: the next one does
         the same.
         """
         try:
-            sent = super().apply_async(*args, **kwargs)
-        except SchedulingError as error:
-            if not isinstance(error.__context__, _REFUSALS):
-                raise
-            self._note(_reason(error.__context__))
+            sent = super().send_task(*args, **kwargs)
+        except (OperationalError, RedisError, OSError) as error:
+            self._note(_reason(error))
             return None
         self._note("")
         return sent
@@ -54,7 +51,7 @@ class Scheduler(PersistentScheduler):
         self._why = why
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ResponseError):
         # Redis' own text can begin with the command.
         return refusal(error)
