@@ -56,12 +56,19 @@ def period_fields(request: Request, period: Period) -> dict[str, Any]:
 
 
 def period_of(since: str, until: str, now: datetime) -> Period:
-    """The period of these fields; raises ``RefusedError`` for what is no time.
+    """The period of these fields.
 
+    Raises ``RefusedError`` for what is no time, and if it ends before it begins.
     Times without an offset, and the beginning of today, are in the zone of ``now``.
     """
     written = (since.strip(), until.strip())
     first, end = (_moment(one, now) for one in written)
+    if first is not None and end is not None and end <= first:
+        why = _(
+            "The period ends before it begins: write a later end."
+            " A day without a time means the beginning of that day."
+        )
+        raise RefusedError(why, 422)
     return Period(*written, to_ms(first), to_ms(end))
 
 

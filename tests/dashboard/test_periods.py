@@ -50,6 +50,17 @@ def test_what_is_no_time_is_refused(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("since", "until"),
+    [("today", "-1d"), ("20.11.2026", "2026-11-20"), ("-1h", "2026-11-20 17:29")],
+)
+def test_a_period_that_does_not_end_after_it_begins_is_refused(
+    since: str, until: str
+) -> None:
+    with pytest.raises(RefusedError, match="ends before it begins"):
+        period_of(since, until, NOW)
+
+
+@pytest.mark.parametrize(
     ("written", "means"),
     [
         ("today", "2026-11-20T21:00:00+00:00"),
@@ -100,8 +111,9 @@ def test_times_of_links_are_shown_in_the_zone_of_the_reader(
     written: str, shown: str
 ) -> None:
     istanbul = ZoneInfo("Europe/Istanbul")
-    found = period_of(written, written, NOW.astimezone(istanbul))
-    assert found.in_zone(istanbul) == (shown, shown)
+    now = NOW.astimezone(istanbul)
+    assert period_of(written, "", now).in_zone(istanbul) == (shown, "")
+    assert period_of("", written, now).in_zone(istanbul) == ("", shown)
 
 
 def test_a_time_that_the_clocks_show_twice_keeps_its_offset() -> None:
