@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from providers.registry import BROKEN, BY_NAME, why_unknown
+from rescind.config.names import NAME, NAME_FORM
 from rescind.config.path_ownership import NotOursError, check_ours, others_can_read
 from rescind.config.unavailable_provider import UNAVAILABLE
 from rescind.provider.account import Account
@@ -156,6 +157,9 @@ def readable_by_others(path: Path) -> list[str]:
 
 def _lane(provider: Provider[Any], name: str, values: object) -> LaneConfig:
     where = f"[{provider.name}.{name}]"
+    if not NAME.fullmatch(name):
+        fault = f"{where}: its name must be {NAME_FORM}"
+        return LaneConfig(provider, provider.policy, fault=fault)
     if not isinstance(values, dict):
         fault = f"{where} must be a table of settings"
         return LaneConfig(provider, provider.policy, fault=fault)

@@ -22,7 +22,10 @@ INTAKE = (
     N_("%(names)s: no such field; the fields are %(known)s"),
     N_("provider must be one of %(known)s: did you mean %(near)s?"),
     N_("provider must be one of %(known)s"),
-    N_("account must be 1 to 64 letters, digits, dots, dashes or underscores"),
+    N_("account must be %(form_said)s"),
+    N_("1 to 64 letters (a to z, A to Z), digits, dots, dashes or underscores"),
+    # What earlier versions have written.
+    N_("1 to 64 letters, digits, dots, dashes or underscores"),
     N_(
         "account %(account)s of %(provider)s is not in the accounts file "
         "(it has: %(known)s)"

@@ -112,7 +112,7 @@ RULES = (
     N_("timezone: there is no %(name)s: did you mean %(near)s?"),
     N_("timezone: there is no %(name)s: use one such as Europe/Istanbul"),
     N_('%(field)s must be a text, { env = "NAME" } or { file = "path" }'),
-    N_("its name must be 1 to 64 letters, digits, dots, dashes or underscores"),
+    N_("its name must be %(form_said)s"),
     N_("must have either cron or every"),
     N_("source must have one of sql, url and file"),
     N_("source: %(why_said)s"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from providers.registry import provider_named
 from rescind.config.accounts import Accounts
 from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wanted
+from rescind.config.names import NAME, NAME_FORM
 from rescind.intake.entry_objects import object_of, open_params
 from rescind.intake.entry_times import check_window, times_of
 from rescind.intake.limited_entries import check_lane, outside
@@ -43,7 +43,6 @@ FIELDS = (
     "only_if",
 )
 _KNOWN = frozenset(FIELDS)
-ACCOUNT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LONGEST_TEXT = 200
 RESERVED = ("refused:", "token:")
 """Prefixes of keys that Rescind makes: of refused entries, and of a limited token."""
@@ -181,11 +180,8 @@ def _account(
 ) -> str:
     if value is None:
         value = "default"
-    if not isinstance(value, str) or not ACCOUNT.fullmatch(value):
-        raise InvalidRequestError(
-            "account must be 1 to 64 letters, digits, dots, dashes or underscores",
-            param="/account",
-        )
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise InvalidRequestError(f"account must be {NAME_FORM}", param="/account")
     # If the accounts file itself is unusable, the lane is held, and refuses nothing.
     if accounts.fault is None and (provider.name, value) not in accounts.lanes:
         lanes = [lane for lane in accounts.lanes if within.touches(*lane)]

@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from providers.registry import provider_named
+from rescind.config.names import NAME, NAME_FORM
 from rescind.config.times import parse_time
 from rescind.intake.entry_objects import object_of
-from rescind.intake.validation import ACCOUNT, text_of
+from rescind.intake.validation import text_of
 from rescind.plans.placeholders import names_in, pieces, texts_in
 from rescind.provider.guarded import asked, refused
 from rescind.provider.interface import Provider
@@ -94,8 +95,8 @@ def _wrong_values(
 ) -> Iterator[str]:
     fixed = {name: one for name, one in fields.items() if not names_in(one)}
     account = fixed.get("account")
-    if account is not None and not ACCOUNT.fullmatch(account):
-        yield "account must be 1 to 64 letters, digits, dots, dashes or underscores"
+    if account is not None and not NAME.fullmatch(account):
+        yield f"account must be {NAME_FORM}"
     if "key" in fixed:
         yield from _said(lambda: text_of(fixed, "key"))
     for name in TIMES:

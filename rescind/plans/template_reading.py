@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from rescind.config.callback_urls import read_url
+from rescind.config.names import NAME, NAME_FORM
 from rescind.intake.references import MOST as MOST_AFTER
 from rescind.intake.references import listed, only_if_of
 from rescind.intake.validation import text_of
@@ -20,8 +20,6 @@ from rescind.plans.plan_templates import Step, Template
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.text import storable
 
-NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
-NAME_FORM = "its name must be 1 to 64 letters, digits, dots, dashes or underscores"
 MOST_STEPS = 32
 OF_PLAN = ("title", "key", "group", "callback_url", "steps")
 OF_STEP = (*step_checks.FIELDS, "after", "only_if", "optional")
@@ -39,7 +37,7 @@ class TemplateError(ValueError):
 def template_of(name: str, values: object) -> Template:
     """The plan ``name``; raises ``TemplateError``."""
     if not NAME.fullmatch(name):
-        raise TemplateError([NAME_FORM])
+        raise TemplateError([f"its name must be {NAME_FORM}"])
     if not isinstance(values, dict):
         raise TemplateError(["must be a table with steps"])
     faults = [*_plan_faults(values), *_steps_faults(values.get("steps"))]
@@ -132,7 +130,7 @@ def _step_faults(
     name: str, values: object, earlier: list[str], every: list[str]
 ) -> Iterator[str]:
     if not NAME.fullmatch(name):
-        yield NAME_FORM
+        yield f"its name must be {NAME_FORM}"
     if not isinstance(values, dict):
         yield "must be a table with provider and order"
         return

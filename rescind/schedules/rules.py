@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 
+from rescind.config.names import NAME, NAME_FORM
 from rescind.config.path_ownership import NotOursError, check_ours, others_can_read
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.validation_errors import explain
@@ -34,7 +34,6 @@ from rescind.schedules.tabular import FileSource
 
 MOST_ROWS = 100_000
 """The largest value of ``max``: a run holds all its rows in memory."""
-NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 SOURCES: Mapping[str, type[SqlSource | FeedSource | FileSource]] = {
     "sql": SqlSource,
     "url": FeedSource,
@@ -143,9 +142,7 @@ class _Rule(Written):
 
 def _rule(name: str, values: object) -> Rule:
     if not NAME.fullmatch(name):
-        raise ValueError(
-            "its name must be 1 to 64 letters, digits, dots, dashes or underscores"
-        )
+        raise ValueError(f"its name must be {NAME_FORM}")
     if not isinstance(values, dict):
         raise ValueError("must be a table of settings")  # noqa: TRY004  (one kind)
     constants = {k: v for k, v in values.items() if k in CONSTANTS}

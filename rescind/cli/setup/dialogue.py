@@ -22,8 +22,8 @@ from rescind.cli.setup.account_fields import (
 from rescind.cli.setup.answers import AccountAnswer, Answers, Credential
 from rescind.cli.setup.given_options import Given
 from rescind.cli.setup.questions import Asker
+from rescind.config.names import NAME, NAME_FORM
 from rescind.errors import messages
-from rescind.intake.validation import ACCOUNT
 from rescind.provider.interface import Provider
 
 
@@ -65,8 +65,8 @@ def _account(ask: Asker, given: Given, taken: set[tuple[str, str]]) -> AccountAn
     provider = BY_NAME[name]
 
     def fault(answer: str) -> str | None:
-        if not ACCOUNT.fullmatch(answer):
-            return "it must be 1 to 64 letters, digits, dots, dashes or underscores"
+        if not NAME.fullmatch(answer):
+            return f"it must be {NAME_FORM}"
         if (name, answer) in taken:
             return f"[{name}.{answer}] is in the accounts file already"
         return None
