@@ -48,13 +48,15 @@ class CachedCheck:
     async def problem(self, context: ApiContext) -> ProblemError | None:
         """What is wrong, for a page: it waits less, and takes an older result instead.
 
-        A check that takes longer than ``PATIENCE`` is a problem here, too.
+        A check that takes longer than ``PATIENCE`` is a problem here, too. An error of
+        the check itself is raised.
         """
         look = await self._waited(context, PAGE_PATIENCE)
         is_late = time.monotonic() >= self._began + PATIENCE
         if not look.done() and (is_late or self._latest is None):
             return self._late()
-        return self._latest if isinstance(self._latest, ProblemError) else None
+        result = look.result() if look.done() else self._latest
+        return result if isinstance(result, ProblemError) else None
 
     async def _waited(
         self, context: ApiContext, patience: float
@@ -69,12 +71,15 @@ class CachedCheck:
         return look
 
     async def _found(self, context: ApiContext) -> dict[str, Any] | ProblemError:
+        found: dict[str, Any] | ProblemError | None = None
         try:
-            self._latest = await to_thread.run_sync(
+            found = await to_thread.run_sync(
                 self._find, context, limiter=self._own, abandon_on_cancel=True
             )
         except ProblemError as problem:
-            self._latest = problem
+            found = problem
         finally:
+            # A check that fails leaves no older result that a page could show.
+            self._latest = found
             self._until = time.monotonic() + FRESH_SECONDS
-        return self._latest
+        return found

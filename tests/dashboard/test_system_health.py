@@ -20,6 +20,7 @@ from rescind.dashboard.translation import speak
 from rescind.errors.redis_refusals import LOG, REFUSALS
 from rescind.telemetry import heartbeat
 from tests.dashboard.stage import PANEL, Served, Visitor, take_in, utc_now
+from tests.ledger.full_disk import full
 from tests.valkey import (
     fill_disk,
     make_full,
@@ -149,6 +150,32 @@ def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
         assert "Redis cannot be reached" in told(reader)
     finally:
         released.set()
+
+
+def test_a_check_that_fails_does_not_look_well(
+    site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
+    answers = [{"alive": True}]
+    check = cached_check.CachedCheck(lambda _: answers.pop(), health.redis_unreachable)
+    site.app.state.alive = check
+    assert CALM in reader.get("/").text
+    for _ in range(2):
+        told(reader)
+
+
+def test_the_api_is_not_ready_after_a_page_found_the_disk_full(
+    site: Served, clerk: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
+    rows = "".join(f"notpanel,ord_{n}\n" for n in range(500))
+    assert clerk.get("/readyz").status_code == 200
+    preview = clerk.upload(f"provider,order\n{rows}".encode()).headers["location"]
+    with full(site.engine):
+        sent = clerk.send("/desk/submit/file/now", id=preview.rpartition("/")[2])
+        assert sent.status_code == 503
+        assert clerk.get("/readyz").status_code == 503
+    assert clerk.get("/readyz").status_code == 200
 
 
 def test_many_looks_at_the_page_share_one_check(
