@@ -69,8 +69,10 @@ def _when_it_goes_on(one: LaneView, now: datetime) -> str:
         return f"{command} resumes it"
     if one.state.probe_at <= now:
         return f"the next call tests it; {command} resumes it now"
+    # This machine's accounts file may be another one than that of the workers.
+    sooner = "or once the accounts file has changed"
     left = _span(now, one.state.probe_at)
-    return f"one call tests it in {left}; {command} resumes it now"
+    return f"one call tests it in {left}, {sooner}; {command} resumes it now"
 
 
 def _backlog(backlog: Backlog) -> str:
