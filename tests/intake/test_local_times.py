@@ -72,6 +72,13 @@ def test_any_other_text_is_left_to_intake(written: str) -> None:
     assert time_of("cancel_before", written, ISTANBUL) == written
 
 
+@pytest.mark.parametrize("written", ["2026-W47", "2026W47", "2026-W47-5", "2026W475"])
+@pytest.mark.parametrize("field", ["not_before", "cancel_before"])
+def test_a_week_is_not_read_as_one_of_its_days(field: str, written: str) -> None:
+    assert not is_day(written)
+    assert time_of(field, written, ISTANBUL) == written, "intake refuses it"
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused_with_a_sentence(written: str) -> None:
     try:
