@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
@@ -147,6 +148,29 @@ def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
     try:
         assert CALM in reader.get("/").text
         monkeypatch.setattr(cached_check, "PATIENCE", 0)
+        assert "Redis cannot be reached" in told(reader)
+    finally:
+        released.set()
+
+
+def test_a_redis_that_hangs_does_not_look_well_because_it_was_well_long_ago(
+    site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, hangs, slept = threading.Event(), threading.Event(), [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + slept[0])
+    monkeypatch.setattr(cached_check, "time", clock)
+    monkeypatch.setattr(cached_check, "PAGE_PATIENCE", 0.1)
+
+    def find(_context: object) -> dict[str, object]:
+        if hangs.is_set():
+            released.wait(30)
+        return {}
+
+    site.app.state.alive = cached_check.CachedCheck(find, health.redis_unreachable)
+    assert CALM in reader.get("/").text
+    hangs.set()
+    slept[0] = 3600.0
+    try:
         assert "Redis cannot be reached" in told(reader)
     finally:
         released.set()
