@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from rescind.browse.action_listing import WantedActions, find_actions
 from rescind.ledger.action_kinds import Action
-from rescind.ledger.reading.plans import CLOCKS_DIFFER
+from rescind.ledger.id_times import CLOCKS_DIFFER
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.acted import done, fill

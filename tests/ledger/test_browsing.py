@@ -12,8 +12,9 @@ from sqlalchemy import Engine, select, update
 from rescind.browse import browsing
 from rescind.browse.browse_ranges import BY_STATE
 from rescind.browse.browsing import Found, Place, Sort, browse
-from rescind.browse.wanted import Wanted, first_id, time_of_id
+from rescind.browse.wanted import Wanted
 from rescind.ledger.access_limits import EVERYTHING, Limit, Limits
+from rescind.ledger.id_times import first_id, time_of_id
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
