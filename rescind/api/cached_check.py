@@ -36,7 +36,7 @@ class CachedCheck:
     ) -> None:
         self._find, self._late = find, late
         self._own = CapacityLimiter(1)
-        self._began, self._until = 0.0, 0.0
+        self._until = 0.0
         self._latest: dict[str, Any] | ProblemError | None = None
         self._look: asyncio.Task[dict[str, Any] | ProblemError] | None = None
 
@@ -46,15 +46,18 @@ class CachedCheck:
         return result.response() if isinstance(result, ProblemError) else JSON(result)
 
     async def problem(self, context: ApiContext) -> ProblemError | None:
-        """What is wrong, for a page: it waits less, and takes an older result instead.
+        """What is wrong, for a page: it waits less, and takes a former result instead.
 
-        A check that takes longer than ``PATIENCE`` is a problem here, too.
+        That result counts for ``PATIENCE`` only. An error of the check is raised.
         """
         look = await self._waited(context, PAGE_PATIENCE)
-        is_late = time.monotonic() >= self._began + PATIENCE
-        if not look.done() and (is_late or self._latest is None):
-            return self._late()
-        return self._latest if isinstance(self._latest, ProblemError) else None
+        if look.done():
+            result = look.result()
+        elif self._latest is None or time.monotonic() >= self._until + PATIENCE:
+            result = self._late()
+        else:
+            result = self._latest
+        return result if isinstance(result, ProblemError) else None
 
     async def _waited(
         self, context: ApiContext, patience: float
@@ -64,17 +67,19 @@ class CachedCheck:
             # Not in the context of one request: all callers share the result.
             found = self._found(context)
             look = self._look = asyncio.create_task(found, context=Context())
-            self._began = time.monotonic()
         await asyncio.wait({look}, timeout=patience)
         return look
 
     async def _found(self, context: ApiContext) -> dict[str, Any] | ProblemError:
+        found: dict[str, Any] | ProblemError | None = None
         try:
-            self._latest = await to_thread.run_sync(
+            found = await to_thread.run_sync(
                 self._find, context, limiter=self._own, abandon_on_cancel=True
             )
         except ProblemError as problem:
-            self._latest = problem
+            found = problem
         finally:
+            # A check that fails leaves no older result that a page could show.
+            self._latest = found
             self._until = time.monotonic() + FRESH_SECONDS
-        return self._latest
+        return found

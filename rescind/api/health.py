@@ -123,8 +123,10 @@ class Readiness:
             ping(ledger)
             if doubtful:
                 check_writes(ledger)
-        except LedgerUnreachableError as error:
+        except Exception as error:
             self._doubtful = True
+            if not isinstance(error, LedgerUnreachableError):
+                raise
             log.warning("not ready", why=str(error))
             raise ledger_unreachable() from None
         return {"ready": True}

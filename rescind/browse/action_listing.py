@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
-from rescind.browse.wanted import first_id
-from rescind.ledger.reading.plans import CLOCKS_DIFFER
+from rescind.ledger.id_times import CLOCKS_DIFFER, first_id
 from rescind.ledger.reading.queries import stamp
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 

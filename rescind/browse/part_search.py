@@ -20,7 +20,8 @@ from rescind.browse.search_words import (
     trigrams,
     words_of,
 )
-from rescind.browse.wanted import Wanted, time_of_id
+from rescind.browse.wanted import Wanted
+from rescind.ledger.id_times import time_of_id
 from rescind.ledger.reading.queries import rows_of
 from rescind.ledger.storage.postgres_statements import BY_BITMAP, LOCALLY
 from rescind.ledger.storage.search_tables import (

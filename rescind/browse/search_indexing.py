@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, select
 
 from rescind.browse.search_words import words_of
-from rescind.browse.wanted import first_id
+from rescind.ledger.id_times import first_id
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.search_tables import (
     FULL_TEXT,

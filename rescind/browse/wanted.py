@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, TextClause
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.conditions import states_with
+from rescind.ledger.id_times import first_id
 from rescind.ledger.reading.limited import sees, within
 from rescind.ledger.storage.tables import CANCELLATION
 
@@ -92,18 +93,3 @@ def period_in(wanted: Wanted, sort: str) -> list[Where]:
     if wanted.until is not None:
         found.append(column < as_key(wanted.until))
     return found
-
-
-def first_id(at: int) -> str:
-    """What sorts before every id of this ms or later, and behind every earlier one."""
-    digits = f"{max(at, 0):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
-
-
-def time_of_id(id_: str) -> int | None:
-    """The ms in which an id was made; ``None`` if the text is no id of ours."""
-    digits = id_[:13].replace("-", "")
-    try:
-        return int(digits, 16) if len(digits) == 12 else None
-    except ValueError:
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 
 from rescind.cli import connections, output
@@ -64,13 +65,15 @@ def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
 
 def _when_it_goes_on(one: LaneView, now: datetime) -> str:
     """How a lane that is held in the ledger goes on, by itself or by a command."""
-    command = f"`rescind resume {one.name}`"
+    command = f"`rescind resume {shlex.quote(one.name)}`"
     if one.state.probe_at is None:
         return f"{command} resumes it"
     if one.state.probe_at <= now:
         return f"the next call tests it; {command} resumes it now"
+    # This machine's accounts file may be another one than that of the workers.
+    sooner = "or once the accounts file has changed"
     left = _span(now, one.state.probe_at)
-    return f"one call tests it in {left}; {command} resumes it now"
+    return f"one call tests it in {left}, {sooner}; {command} resumes it now"
 
 
 def _backlog(backlog: Backlog) -> str:
@@ -95,7 +98,8 @@ def hold_lane(name: str, reason: str) -> None:
     engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     lane, by, note = _lane(name), command_actor(), hold_note(reason)
     hold(engine, accounts, lane, utc_now(), note, by=by)
-    output.emit(f"{name} is held: `rescind resume {name}` resumes it")
+    command = f"rescind resume {shlex.quote(name)}"
+    output.emit(f"{name} is held: `{command}` resumes it")
 
 
 def resume_lane(name: str) -> None:

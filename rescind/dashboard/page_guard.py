@@ -127,6 +127,8 @@ def _in_words(request: Request, error: Exception) -> Response | None:
     if isinstance(error, InvalidRequestError):
         return trouble(request, 422, _("That was not done"), str(error))
     if isinstance(error, LedgerUnreachableError):
+        # The next check of ``/readyz`` writes to the ledger.
+        request.app.state.readiness.doubt()
         return trouble(request, 503, _("The ledger cannot be used"), str(error))
     if isinstance(error, DBAPIError):
         why = in_words(dashboard_of(request).context.engine, error)

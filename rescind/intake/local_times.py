@@ -21,6 +21,7 @@ DAY_FIRST = re.compile(
 YEAR_FIRST = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?", re.ASCII
 )
+DAY = re.compile(r"\d{4}(-?)\d\d\1\d\d", re.ASCII)
 WRITTEN_AS = "2026-11-20 18:00 or 20.11.2026 18:00"
 NO_MOMENT = f"{NO_DAY}: write it as {WRITTEN_AS}"
 LAST_SECOND = time(23, 59, 59)
@@ -34,11 +35,8 @@ def is_local(written: str) -> bool:
 
 def is_day(written: str) -> bool:
     """Whether it is a day without a time."""
-    try:
-        date.fromisoformat(_year_first(written.strip()))
-    except ValueError:
-        return False
-    return True
+    text = _year_first(written.strip())
+    return DAY.fullmatch(text) is not None and _naive(text) is not None
 
 
 def time_of(field: str, written: str, zone: tzinfo) -> str:
@@ -83,6 +81,9 @@ def _end_of_day(written: str, zone: tzinfo) -> str:
 
 def _naive(text: str) -> datetime | None:
     """The time of a text without an offset; ``None`` for any other text."""
+    if "W" in text:
+        # Python reads a week as its Monday, and its writer means all of it.
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

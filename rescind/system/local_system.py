@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from rescind.config.access_tokens import (
     ENTRY_RATE,
@@ -40,6 +40,7 @@ nobody asked for it, another one is used."""
 FLOWER_PORT = 5555
 LOCAL = "127.0.0.1"
 API_SECONDS, RETRY_SECONDS = 15.0, 0.1
+NAP_SECONDS = 0.001
 
 
 class System:
@@ -205,16 +206,35 @@ def _only_one(home: Path) -> Iterator[None]:
     """Allow one system in a folder; ``UpError`` names the other system's process."""
     check_ours(home / LOCK)
     with (home / LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(lock):
             lock.seek(0)
             raise UpError(
                 f"Rescind already runs in {home} (process {lock.read().strip()}):"
                 " stop it, or set RESCIND_HOME to another folder",
                 problem="up-already",
-            ) from None
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock the file; false if another system has locked it.
+
+    A program that asks which system runs here shares the lock for a moment: see
+    ``up_process``. That is waited for.
+    """
+    while not _try_lock(file, fcntl.LOCK_EX):
+        if not _try_lock(file, fcntl.LOCK_SH):
+            return False
+        time.sleep(NAP_SECONDS)
+    return True
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

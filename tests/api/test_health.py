@@ -131,6 +131,15 @@ def test_it_is_not_ready_at_its_start_if_the_disk_is_full(
     assert api.get("/readyz", token=None).status_code == 200
 
 
+def test_it_is_not_ready_while_the_check_itself_fails(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rescind.api.cached_check.FRESH_SECONDS", 0)
+    monkeypatch.setattr("rescind.api.health.check_writes", lambda _: 1 / 0)
+    for _ in range(2):
+        problem(api.get("/readyz", token=None), 500, "internal-error")
+
+
 def test_an_api_that_is_ready_writes_nothing_to_be_asked_again(
     either: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

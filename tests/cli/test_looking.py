@@ -345,7 +345,10 @@ def test_lanes_hold_and_resume(home: Home) -> None:
 @pytest.mark.parametrize(
     ("left", "says"),
     [
-        (timedelta(minutes=14.5), "one call tests it in 14 m"),
+        (
+            timedelta(minutes=14.5),
+            "one call tests it in 14 m, or once the accounts file has changed",
+        ),
         (timedelta(0), "the next call tests it"),
     ],
 )

@@ -18,6 +18,7 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import Engine
 
 from rescind.dashboard.submission import upload_reading
+from rescind.dashboard.submission.kept_uploads import KeptUploads
 from rescind.dashboard.submission.result_files import result_csv
 from rescind.dashboard.submission.row_fields import fields_of
 from rescind.dashboard.submission.upload_route import LARGEST_UPLOAD, MOST_PARTS
@@ -278,6 +279,21 @@ def test_a_deadline_without_a_time_is_the_end_of_its_day(
     clerk.send("/desk/submit/file/now", id=id_of(where))
     found = from_ms(rows(ledger)[0].cancel_before)
     assert found == datetime(2999, 12, 1, 20, 59, 59, tzinfo=UTC)
+
+
+def test_a_file_that_a_former_version_has_read_is_shown(
+    clerk: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the processes of the API are updated one after the other."""
+    put = KeptUploads.put
+
+    def put_former(self: KeptUploads, kind: str, id_: str, kept: Any) -> None:
+        former = {k: v for k, v in kept.items() if k not in ("has_days", "zone")}
+        put(self, kind, id_, former)
+
+    monkeypatch.setattr(KeptUploads, "put", put_former)
+    where = previewed(clerk, "provider,order\nnotpanel,ord_1\n")
+    assert clerk.get(where).status_code == 200
 
 
 def test_a_preview_without_days_says_nothing_of_them(clerk: Visitor) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
@@ -20,6 +21,7 @@ from rescind.dashboard.translation import speak
 from rescind.errors.redis_refusals import LOG, REFUSALS
 from rescind.telemetry import heartbeat
 from tests.dashboard.stage import PANEL, Served, Visitor, take_in, utc_now
+from tests.ledger.full_disk import full
 from tests.valkey import (
     fill_disk,
     make_full,
@@ -149,6 +151,55 @@ def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
         assert "Redis cannot be reached" in told(reader)
     finally:
         released.set()
+
+
+def test_a_redis_that_hangs_does_not_look_well_because_it_was_well_long_ago(
+    site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, hangs, slept = threading.Event(), threading.Event(), [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + slept[0])
+    monkeypatch.setattr(cached_check, "time", clock)
+    monkeypatch.setattr(cached_check, "PAGE_PATIENCE", 0.1)
+
+    def find(_context: object) -> dict[str, object]:
+        if hangs.is_set():
+            released.wait(30)
+        return {}
+
+    site.app.state.alive = cached_check.CachedCheck(find, health.redis_unreachable)
+    assert CALM in reader.get("/").text
+    hangs.set()
+    slept[0] = 3600.0
+    try:
+        assert "Redis cannot be reached" in told(reader)
+    finally:
+        released.set()
+
+
+def test_a_check_that_fails_does_not_look_well(
+    site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
+    answers = [{"alive": True}]
+    check = cached_check.CachedCheck(lambda _: answers.pop(), health.redis_unreachable)
+    site.app.state.alive = check
+    assert CALM in reader.get("/").text
+    for _ in range(2):
+        told(reader)
+
+
+def test_the_api_is_not_ready_after_a_page_found_the_disk_full(
+    site: Served, clerk: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
+    rows = "".join(f"notpanel,ord_{n}\n" for n in range(500))
+    assert clerk.get("/readyz").status_code == 200
+    preview = clerk.upload(f"provider,order\n{rows}".encode()).headers["location"]
+    with full(site.engine):
+        sent = clerk.send("/desk/submit/file/now", id=preview.rpartition("/")[2])
+        assert sent.status_code == 503
+        assert clerk.get("/readyz").status_code == 503
+    assert clerk.get("/readyz").status_code == 200
 
 
 def test_many_looks_at_the_page_share_one_check(

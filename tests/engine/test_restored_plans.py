@@ -4,6 +4,7 @@ sent twice, none is sent against its predecessors, and each says what is true.""
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -14,7 +15,7 @@ from rescind.ledger.changes.retries import retry
 from rescind.ledger.changes.withdrawals import withdraw
 from rescind.ledger.restored import READ_FIRST_FOR
 from rescind.ledger.states import State
-from rescind.ledger.storage.milliseconds import to_ms
+from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import InvalidRequestError, Reason
@@ -280,3 +281,23 @@ def test_a_message_that_came_too_late_is_not_sent_when_its_end_is_read_again(
     assert shop.read["1"] > 0
     assert shop.sent["1"] == 0
     assert ends(first)["1"] == ("expired", "deadline_passed")
+
+
+@pytest.mark.parametrize("reconciled_before", [True, False])
+def test_the_deadline_of_a_message_that_came_too_late_stays_as_it_was(
+    first: World, reconciled_before: bool
+) -> None:
+    shop, before = Shop(), first.clock.now() - timedelta(minutes=5)
+    new = first.new("1", cancel_before=before)
+    if reconciled_before:
+        reconciled(first)
+    take_in(first.ledger, [expired(new, "it came too late", first.clock.now())])
+    if not reconciled_before:
+        first.clock.advance(60.0)
+        assert reconciled(first, since_the_copy=True) == 1
+    work(first, shop)
+    assert shop.read["1"] > 0
+    assert ends(first)["1"] == ("expired", "deadline_passed")
+    with reading(first.ledger) as connection:
+        (kept,) = connection.execute(select(CANCELLATION.c.cancel_before)).scalars()
+    assert from_ms(kept) == before

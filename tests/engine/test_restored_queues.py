@@ -20,6 +20,7 @@ from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import reading, writing
 from rescind.provider.outcomes import Finding, InvalidRequestError, Outcome
 from rescind.provider.policy import seconds
+from tests.engine.parts import UnderWay
 from tests.engine.results import REFUSED, REQUESTED
 from tests.engine.test_restored_ledger import (
     Shop,
@@ -255,3 +256,67 @@ def test_one_whose_predecessor_ends_meanwhile_is_sent_soon(first: World) -> None
     work(second, shop, QUEUED_FOR.total_seconds() - 10)
     assert ends(second)["1"] == ("cancelled", "confirmed")
     assert shop.sent["2"] == 1
+
+
+def test_a_reading_that_outlasts_its_predecessor_keeps_it_no_longer(
+    first: World,
+) -> None:
+    """Nor is the time in which it waited for others counted as its own."""
+    shop, now = QueueingShop(), first.clock.now()
+    take_in(first.ledger, [first.new("1", lane(1))])
+    its: dict[str, Any] = {"order": "2", "lane": lane()}
+    after(first.ledger, id_of(first, "1"), now=now, **its)
+    second = restored(first, copy_of(first.ledger))
+    quick = RULES.model_copy(update={"give_up_after": QUEUED_FOR})
+    second.reload({lane(): quick, lane(1): policy()})
+    begin_at(second, "1", NOT_DUE)
+    last_reading = reading_after(second, shop, second.clock.now() + QUEUED_FOR)
+    begin_at(second, "1", second.clock.now())
+    while ends(second)["1"][0] not in FINAL:
+        second.sweep()
+        second.settle()
+        for one in second.under_way:
+            if one is not last_reading:
+                second.end(one, lambda call: shop.answer(second, call))
+        second.run(1.0)
+    second.end(last_reading, lambda call: shop.answer(second, call))
+    work(second, shop, QUEUED_FOR.total_seconds())
+    assert shop.sent["2"] == 1
+    work(second, shop, QUEUED_FOR.total_seconds())
+    assert ends(second)["2"] == ("cancelled", "confirmed")
+
+
+def test_one_whose_predecessor_ends_meanwhile_still_waits_for_its_time(
+    first: World,
+) -> None:
+    shop, now = QueueingShop(), first.clock.now()
+    accepted(first, "1")
+    time = now + 4 * QUEUED_FOR
+    its: dict[str, Any] = {"order": "2", "lane": lane(), "not_before": time}
+    after(first.ledger, id_of(first, "1"), now=now, **its)
+    second = restored(first, copy_of(first.ledger))
+    work(second, shop, 3 * QUEUED_FOR.total_seconds())
+    assert ends(second)["1"] == ("cancelled", "confirmed")
+    assert shop.sent["2"] == 0
+    work(second, shop, 2 * QUEUED_FOR.total_seconds())
+    assert shop.sent["2"] == 1
+
+
+def begin_at(world: World, order: str, when: datetime) -> None:
+    """Have its next step due then."""
+    with writing(world.ledger) as connection:
+        its = update(CANCELLATION).where(CANCELLATION.c.order_id == order)
+        connection.execute(its.values(due_at=to_ms(when)))
+
+
+def reading_after(world: World, shop: Shop, moment: datetime) -> UnderWay:
+    """The first reading of the second order that begins after that time."""
+    for _ in range(1000):
+        world.sweep()
+        world.settle()
+        for one in world.under_way:
+            if one.orders == ["2"] and world.clock.now() >= moment:
+                return one
+            world.end(one, lambda call: shop.answer(world, call))
+        world.run(1.0)
+    raise AssertionError(f"it is not read: {ends(world)}")

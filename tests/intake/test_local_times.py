@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rescind.intake.local_times import is_day, is_local, time_of, with_offset
@@ -25,6 +25,8 @@ zones = st.sampled_from(
 
 
 @given(written_days, zones)
+# Its last hour comes twice: at midnight, the clocks went back to 23:00.
+@example((date(2018, 2, 17), "17.02.2018"), ZoneInfo("America/Sao_Paulo"))
 def test_a_deadline_that_is_a_day_is_the_end_of_it(
     written: tuple[date, str], zone: ZoneInfo
 ) -> None:
@@ -36,6 +38,8 @@ def test_a_deadline_that_is_a_day_is_the_end_of_it(
 
 
 @given(written_days, zones)
+# It begins at 1:00: at midnight, the clocks went forward.
+@example((date(2018, 11, 4), "2018-11-04"), ZoneInfo("America/Sao_Paulo"))
 def test_a_start_that_is_a_day_is_the_beginning_of_it(
     written: tuple[date, str], zone: ZoneInfo
 ) -> None:
@@ -70,6 +74,13 @@ def test_a_time_that_does_not_exist_is_refused(field: str, written: str) -> None
 def test_any_other_text_is_left_to_intake(written: str) -> None:
     assert not is_local(written)
     assert time_of("cancel_before", written, ISTANBUL) == written
+
+
+@pytest.mark.parametrize("written", ["2026-W47", "2026W47", "2026-W47-5", "2026W475"])
+@pytest.mark.parametrize("field", ["not_before", "cancel_before"])
+def test_a_week_is_not_read_as_one_of_its_days(field: str, written: str) -> None:
+    assert not is_day(written)
+    assert time_of(field, written, ISTANBUL) == written, "intake refuses it"
 
 
 @given(st.text())

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, insert
 
-from rescind.browse.wanted import first_id
 from rescind.ledger.action_kinds import Action
+from rescind.ledger.id_times import first_id
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.operator_tables import OPERATOR_ACTION
 from rescind.ledger.storage.transactions import writing

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, update
 
-from rescind.browse.wanted import first_id
+from rescind.ledger.id_times import first_id
 from rescind.ledger.states import State
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.tables import CANCELLATION

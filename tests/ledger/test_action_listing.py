@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from rescind.browse.action_listing import WantedActions, find_actions
 from rescind.ledger.action_kinds import Action
-from rescind.ledger.reading.plans import CLOCKS_DIFFER
+from rescind.ledger.id_times import CLOCKS_DIFFER
 from rescind.ledger.storage.milliseconds import in_ms
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.acted import done, fill
@@ -34,6 +34,10 @@ asked = st.builds(
     since=st.none() | st.integers(0, 6).map(lambda n: in_ms(BEGIN) + n),
     until=st.none() | st.integers(0, 6).map(lambda n: in_ms(BEGIN) + n),
 )
+SINCE, UNTIL = (
+    WantedActions(since=in_ms(BEGIN) + 2),
+    WantedActions(until=in_ms(BEGIN) + 2),
+)
 
 
 # Each example fills an empty ledger.
@@ -43,6 +47,8 @@ asked = st.builds(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(acts=acts, wanted=asked, limit=st.integers(1, 4), scanned=st.integers(1, 5))
+@example([(ANN, Action.HOLD, 3, -CLOCKS_DIFFER)], SINCE, 1, 1)
+@example([(ANN, Action.HOLD, 1, CLOCKS_DIFFER)], UNTIL, 1, 1)
 def test_all_pages_together_hold_each_match_once(
     engine: Engine,
     acts: list[tuple[str, Action, int, int]],

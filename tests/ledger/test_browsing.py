@@ -12,8 +12,9 @@ from sqlalchemy import Engine, select, update
 from rescind.browse import browsing
 from rescind.browse.browse_ranges import BY_STATE
 from rescind.browse.browsing import Found, Place, Sort, browse
-from rescind.browse.wanted import Wanted, first_id, time_of_id
+from rescind.browse.wanted import Wanted
 from rescind.ledger.access_limits import EVERYTHING, Limit, Limits
+from rescind.ledger.id_times import first_id, time_of_id
 from rescind.ledger.states import FINAL, State
 from rescind.ledger.storage.tables import CANCELLATION
 from rescind.ledger.storage.transactions import open_ledger, reading, writing
@@ -24,6 +25,8 @@ from tests.ledger.plans import plans
 
 C = CANCELLATION.c
 BY = [None, "token:ann", "cli:bob@host"]
+PAGES = ("ORDER BY cancellation.id DESC",)
+"""In the statements that read the newest rows, and not in those that find the lanes."""
 LIMITS = st.just(EVERYTHING) | st.lists(
     st.builds(
         Limit,
@@ -174,21 +177,25 @@ def test_a_page_whose_rows_are_compared_is_planned_by_its_values(
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    ("wanted", "index"),
     [
-        {"reason": "unresolved"},
-        {"reason": "unresolved", "provider": "notpanel", "by": [BY_TESTS]},
-        {"by": [BY_TESTS]},
-        {"by": [BY_TESTS], "group": "g"},
-        {"since": 1, "until": 2**46},
-        {"order": "1", "by": [BY_TESTS]},
+        ({"reason": "unresolved"}, "ix_state"),
+        (
+            {"reason": "unresolved", "provider": "notpanel", "by": [BY_TESTS]},
+            "ix_state",
+        ),
+        ({"by": [BY_TESTS]}, None),
+        ({"by": [BY_TESTS], "group": "g"}, "ix_group"),
+        ({"since": 1, "until": 2**46}, None),
+        ({"order": "1", "by": [BY_TESTS]}, "ix_order"),
     ],
 )
 def test_a_filtered_page_is_read_by_an_index(
-    engine: Engine, wanted: dict[str, Any]
+    engine: Engine, wanted: dict[str, Any], index: str | None
 ) -> None:
+    """By the index of the filter, or else by the ids."""
     add(engine, State.FAILED, group="g")
-    with reading(engine) as connection, plans(connection) as found:
+    with reading(engine) as connection, plans(connection, PAGES) as found:
         connection.exec_driver_sql(
             "SET LOCAL enable_seqscan = off"
             if connection.dialect.name == "postgresql"
@@ -197,6 +204,7 @@ def test_a_filtered_page_is_read_by_an_index(
         assert browse(connection, Wanted(**wanted), Sort.NEWEST, 9).rows
     assert not [one for one in found if "Seq Scan on cancellation" in one]
     assert not [one for one in found if scans_rows(one)]
+    assert index is None or [one for one in found if index in one], found
 
 
 def scans_rows(plan: str) -> bool:

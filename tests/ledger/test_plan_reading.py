@@ -9,12 +9,11 @@ from sqlalchemy import Engine
 
 from rescind.ledger.access_limits import EVERYTHING, Limit, Limits
 from rescind.ledger.changes.plan_insertion import NewStep
+from rescind.ledger.id_times import CLOCKS_DIFFER, first_id
 from rescind.ledger.reading import plans as reading_plans
 from rescind.ledger.reading.plans import (
-    CLOCKS_DIFFER,
     PlanFilter,
     PlanPage,
-    first_id,
     plan_document,
     plan_page,
     plans_of,

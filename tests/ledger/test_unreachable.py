@@ -14,6 +14,7 @@ from rescind.ledger.storage.transactions import (
     reading,
     writing,
 )
+from rescind.ledger.storage.unreachable import LedgerFullError
 
 AWAY = (
     *("08006", "25006", "25P02", "40001", "40P01", "53100", "53200", "53300"),
@@ -84,6 +85,18 @@ def test_the_error_shows_no_secret_of_the_url(postgres_ledger_url: str) -> None:
     engine.dispose()
     assert "hush" not in str(said.value)
     assert "sslmode=disable" in str(said.value)
+
+
+def test_a_full_disk_is_known_whatever_language_the_server_speaks(
+    ledger: Engine,
+) -> None:
+    said = "aygıtta boş yer kalmadı"
+    raised = f"RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = '{said}'"
+    with (
+        pytest.raises(LedgerFullError, match="the disk is full; make room on it"),
+        writing(ledger) as connection,
+    ):
+        connection.execute(text(f"DO $$ BEGIN {raised}; END $$"))
 
 
 def test_errors_of_readers_are_translated_too(ledger: Engine) -> None:

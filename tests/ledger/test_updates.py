@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from rescind.browse import updates
 from rescind.browse.listing import Filter, list_rows
 from rescind.browse.updates import Place, changed
-from rescind.browse.wanted import Wanted, first_id, time_of_id
+from rescind.browse.wanted import Wanted
+from rescind.ledger.id_times import first_id, time_of_id
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import BY, REASONS, add

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Engine, Row
 
-from rescind.browse.wanted import time_of_id
 from rescind.dashboard.list_links import list_path
 from rescind.dashboard.reason_phrases import because
 from rescind.dashboard.submission.file_submission import Result
 from rescind.dashboard.submission.file_verdicts import Verdict
+from rescind.ledger.id_times import time_of_id
 from rescind.ledger.reading.queries import rows_of, stamp
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, select
 
 from rescind.ledger.access_limits import EVERYTHING, Limits
+from rescind.ledger.id_times import CLOCKS_DIFFER, first_id
 from rescind.ledger.plan_outcome import PlanVerdict, verdict_of
 from rescind.ledger.reading.limited import within
 from rescind.ledger.reading.queries import stamp
@@ -25,8 +26,6 @@ AT_ONCE = 500
 """Plans that one statement reads."""
 LOOKED_THROUGH = 2000
 """Plans that one page looks through for a caller who may not see them all."""
-CLOCKS_DIFFER = 3_600_000
-"""Milliseconds by which the clock of a plan's id and that of its row may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +119,6 @@ def _matching(wanted: PlanFilter, before: str | None) -> Select[Any]:
         first = first_id(wanted.since - CLOCKS_DIFFER)
         chosen = chosen.where(P.id >= first, P.created_at >= wanted.since)
     return chosen if before is None else chosen.where(P.id < before)
-
-
-def first_id(at: int) -> str:
-    """The beginning of the ids (UUIDv7) that were made at ``at``, in ms."""
-    digits = f"{max(at, 0):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
 
 
 def _visible(

@@ -23,6 +23,7 @@ something locked, is being stopped, cannot read its files, or has an internal er
 UNDONE = "40"
 """The class of those that have undone a transaction, for example to end a deadlock."""
 READ_ONLY = "25006"
+DISK_FULL = "53100"
 NO_TABLE = "42P01"
 SEVERAL = "Multiple connection attempts failed"
 """How the driver begins if it has tried several servers, or several addresses."""
@@ -69,7 +70,7 @@ def translated(engine: Engine) -> Iterator[None]:
 def _kind(error: DBAPIError) -> type[LedgerUnreachableError]:
     if _sqlstate(error)[:2] == UNDONE:
         return TransactionUndoneError
-    return LedgerFullError if _is_full(_cause(error)) else LedgerUnreachableError
+    return LedgerFullError if _is_full(error) else LedgerUnreachableError
 
 
 def _is_away(error: DBAPIError) -> bool:
@@ -102,7 +103,7 @@ def in_words(engine: Engine, error: DBAPIError) -> str:
     """A database error as a sentence for the operator; shows no parameter values."""
     where = shown(engine)
     cause = _cause(error)
-    if _is_full(cause):
+    if _is_full(error):
         return (
             f"the ledger {where} cannot be written: the disk is full; make room on it"
         )
@@ -122,8 +123,11 @@ def in_words(engine: Engine, error: DBAPIError) -> str:
     return f"the ledger {where} cannot be reached: {cause}{advice_for(cause)}"
 
 
-def _is_full(cause: str) -> bool:
-    return "disk is full" in cause or "No space left" in cause
+def _is_full(error: DBAPIError) -> bool:
+    # PostgreSQL's texts may be of any language.
+    cause = _cause(error)
+    said = "disk is full" in cause or "No space left" in cause
+    return said or _sqlstate(error) == DISK_FULL
 
 
 def _cause(error: DBAPIError) -> str:
