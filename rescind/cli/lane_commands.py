@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 
 from rescind.cli import connections, output
@@ -65,7 +64,7 @@ def _row(one: LaneView, now: datetime) -> tuple[str, ...]:
 
 def _when_it_goes_on(one: LaneView, now: datetime) -> str:
     """How a lane that is held in the ledger goes on, by itself or by a command."""
-    command = f"`rescind resume {shlex.quote(one.name)}`"
+    command = f"`rescind resume {one.name}`"
     if one.state.probe_at is None:
         return f"{command} resumes it"
     if one.state.probe_at <= now:
@@ -98,8 +97,7 @@ def hold_lane(name: str, reason: str) -> None:
     engine, accounts = connections.need_ledger(create=True), connections.need_accounts()
     lane, by, note = _lane(name), command_actor(), hold_note(reason)
     hold(engine, accounts, lane, utc_now(), note, by=by)
-    command = f"rescind resume {shlex.quote(name)}"
-    output.emit(f"{name} is held: `{command}` resumes it")
+    output.emit(f"{name} is held: `rescind resume {name}` resumes it")
 
 
 def resume_lane(name: str) -> None:

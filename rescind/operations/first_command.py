@@ -22,7 +22,7 @@ def easiest(lanes: Iterable[Lane]) -> Lane | None:
 def first_command(provider: str, account: str) -> str:
     """The command that cancels a first order. Params that the provider needs have the
     values of its examples."""
-    named = "" if account == "default" else f" --account {shlex.quote(account)}"
+    named = "" if account == "default" else f" --account {account}"
     written = (
         f"{name}={json.dumps(value, ensure_ascii=False)}"
         for name, value in _params(provider).items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +124,7 @@ def _going_on(standing: Standing, found: Sequence[Check]) -> Step:
 
 
 def held_step(lane: str) -> Step:
-    command = f"rescind resume {shlex.quote(lane)}"
+    command = f"rescind resume {lane}"
     says = (
         f"{lane} is held: `rescind lanes` says why; when that is over, `{command}`"
         " resumes it"

@@ -59,7 +59,7 @@ def test_no_file_and_no_reading(tmp_path: Path) -> None:
 
 
 BAD = {
-    "no name": ('[notpanel."Kadıköy 2"]\nkey = "a"\n', "its name must be 1 to 64 letters"),
+    "no name": ('[notpanel."Kadıköy 2"]\nkey = "a"\n', "its name must be"),
     "no credential": ("[dukkango.default]\n", "access_token"),
     "empty": ("[notpanel.second]\n", "[notpanel.second]: key"),
     "misspelt": ('[notpanel.second]\nkey = "k"\nbse_url = "x"\n', "bse_url"),

@@ -31,11 +31,6 @@ def test_the_first_command_of_a_lane_can_be_pasted(home: Home) -> None:
     assert [one["order"] for one in home.run("list", "--json").records] == ["9001"]
 
 
-def test_an_account_with_any_name_is_one_word_of_the_command() -> None:
-    words = shlex.split(first_command("notpanel", "Kadıköy 2; ls"))
-    assert words[words.index("--account") + 1] == "Kadıköy 2; ls"
-
-
 def test_a_command_without_needed_params_has_none() -> None:
     command = first_command("notpanel", "default")
     assert command == "rescind cancel notpanel ORDER --wait"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 
 import pytest
@@ -75,12 +74,6 @@ def test_the_most_urgent_step_comes_first(
     found: list[Check], standing: Standing | None, run: str | None
 ) -> None:
     assert next_step(found, standing).run == run
-
-
-def test_a_held_lane_with_any_name_is_one_word_of_the_command() -> None:
-    run = held_step("notpanel/Kadıköy 2").run
-    assert run is not None
-    assert shlex.split(run) == ["rescind", "resume", "notpanel/Kadıköy 2"]
 
 
 def test_a_full_disk_comes_before_what_it_causes() -> None:
