@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from chaos.producers import Start
 from chaos.scales import Scale
 from chaos.system_under_test import SystemUnderTest
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
 
 RETRIED_AT_ONCE = 5
@@ -45,7 +46,7 @@ class Retries:
         states = ("failed", "rejected", "expired")
         try:
             with reading(self.engine) as connection:
-                rows = list_rows(connection, Filter(states=states), 200)
+                rows = list_rows(connection, Wanted(states=states), 200)
         except LedgerUnreachableError:
             return []
         picked = self._random.sample(rows, min(RETRIED_AT_ONCE, len(rows)))

@@ -28,7 +28,8 @@ from chaos.system_under_test import SystemUnderTest
 from chaos.unresolved import given_up, not_told
 from chaos.way import USUAL
 from chaos.ways import WAYS
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.accounts import Accounts, load_accounts
 from rescind.config.times import utc_now
 from rescind.demo.facts import LedgerRow, Offence, Wish
@@ -37,7 +38,6 @@ from rescind.intake.validation import check
 from rescind.ledger.reading.queries import as_record, history
 from rescind.ledger.storage.transactions import reading
 
-EVERYTHING = 10_000_000
 LASTING = ("provider", "order", "params", "key")
 """The fields of an entry that say which cancellation it is."""
 Submitted = tuple[Mapping[str, Any], Wish]
@@ -173,7 +173,7 @@ def _place(point: str) -> str:
 
 def _rows(engine: Engine) -> list[dict[str, Any]]:
     with reading(engine) as connection:
-        return [as_record(row) for row in list_rows(connection, Filter(), EVERYTHING)]
+        return [as_record(row) for row in list_rows(connection, Wanted())]
 
 
 def _submitted(drawn: Plan, system: SystemUnderTest) -> Iterator[list[Submitted]]:

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from chaos.fault_plan import Plan
 from chaos.producers import Start
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.times import utc_now
 from rescind.demo.facts import LedgerRow, Offence
 from rescind.ledger.changes.withdrawals import NotWithdrawableError
@@ -81,7 +82,7 @@ def withdraw_now_and_then(
 def _some_that_wait(ledger: Engine, random: Random) -> Sequence[str]:
     try:
         with reading(ledger) as connection:
-            rows = list_rows(connection, Filter(states=WAITS), 100)
+            rows = list_rows(connection, Wanted(states=WAITS), 100)
     except LedgerUnreachableError:
         return ()
     return [row.id for row in random.sample(rows, min(AT_ONCE, len(rows)))]

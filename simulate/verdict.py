@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, select
 
 from chaos.chaos_oracle import Judgement, judge
 from chaos.unresolved import given_up as unresolved_and_told
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.demo.facts import Offence, Wish
 from rescind.engine.stall_watchdog import STANDS_STILL
 from rescind.ledger.reading.queries import as_record
@@ -25,7 +26,6 @@ from simulate.plan_verdict import Plans
 from simulate.scenario import Scenario
 from simulate.simulated_withdrawals import path_of
 
-EVERYTHING = 1_000_000
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -34,7 +34,7 @@ def verdict(
 ) -> tuple[Judgement, Records, Records]:
     """The judgement, the ledger's rows, and the providers' records."""
     with reading(ledger) as connection:
-        found = list_rows(connection, Filter(), EVERYTHING)
+        found = list_rows(connection, Wanted())
         rows = [as_record(row) for row in found]
         reopened = dict(_reopened(connection))
         ends = list(plan_offences(connection, plan, rows, at))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, text
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.ledger.build import add, hold, new, take_in
 from tests.postgres import MOST_BYTES, Databases
@@ -26,7 +27,7 @@ def test_a_ledger_with_changed_rows_is_cleared_and_reused(
         other = open_ledger(again)
         assert take_in(other, [new()])
         with reading(other) as connection:
-            assert [row.version for row in list_rows(connection, Filter(), 9)] == [1]
+            assert [row.version for row in list_rows(connection, Wanted(), 9)] == [1]
         other.dispose()
     left.invalidate()
     engine.dispose()

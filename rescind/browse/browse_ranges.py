@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, text
 
-from rescind.browse.listing import MOST_LANES
 from rescind.browse.wanted import Wanted, Where, period_in
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.ledger.reading.index_walk import lanes_in
@@ -29,6 +28,8 @@ BY_STATE: Mapping[str, frozenset[State]] = {
     "due": OPEN - {State.QUEUED},
 }
 """The states that a list in this order can have."""
+MOST_LANES = 200
+"""With more lanes than this, a list reads rows instead of many index ranges."""
 LIMITED = ("provider", "account", "group_name")
 """The columns that limits are about."""
 

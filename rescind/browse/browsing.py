@@ -7,6 +7,7 @@ one continues there.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -89,6 +90,22 @@ def browse(
         places += some
         stops += [] if stop is None else [stop]
     return _page(connection, sort, places, stops, limit)
+
+
+def list_rows(
+    connection: Connection, wanted: Wanted, limit: int = sys.maxsize
+) -> list[Row[Any]]:
+    """The newest ``limit`` matches, newest first, from as many pages as they need."""
+    rows: list[Row[Any]] = []
+    after: Place | None = None
+    while len(rows) < limit:
+        most = min(limit - len(rows), SCANNED)
+        page = browse(connection, wanted, Sort.NEWEST, most, after)
+        rows += page.rows
+        after = page.next
+        if after is None:
+            break
+    return rows
 
 
 def _plan_by_values(connection: Connection) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from rescind.cli.options import Group, Json, one_of, words_of
-from rescind.cli.show import Account, EndedFor, Provider, check_provider
+from rescind.cli.show import Account, EndedFor, Provider, chosen_by
 from rescind.ledger.states import State
 
 
@@ -54,21 +55,10 @@ def list_(
 
     A cancellation must match all filters.
     """
-    from rescind.browse.wanted import Wanted
     from rescind.cli.cancellations_listed import list_many
     from rescind.cli.filters_read import actors_of, period_of
-    from rescind.provider.text import storable
 
-    check_provider(provider)
+    wanted = chosen_by(provider, account, group, state, reason)
     begin, end = period_of(since, until)
-    wanted = Wanted(
-        states=state or [],
-        provider=provider,
-        account=None if account is None else storable(account),
-        group=None if group is None else storable(group),
-        reason=reason,
-        by=actors_of(by),
-        since=begin,
-        until=end,
-    )
+    wanted = replace(wanted, by=actors_of(by), since=begin, until=end)
     list_many(wanted, limit, as_json=as_json)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 from sqlalchemy import Row
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.cli import connections, output
 from rescind.cli.confirming import Verb, confirm, counted
 from rescind.config.actors import command_actor
@@ -24,35 +25,20 @@ from rescind.operations import actions
 from rescind.operations.actions import ChangedError, UnknownError
 from rescind.provider.outcomes import InvalidRequestError
 
-ALL = 2**62
-"""No limit: SQLite's own one is below 2**63."""
 RETRY = Verb("retry", "retries", "retried")
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The cancellations that filters choose; failed ones, if no state is given."""
-
-    filters: Filter
-    reason: str | None
-
-    @property
-    def given(self) -> bool:
-        return self.reason is not None or self.filters != Filter(states=[])
-
-    def ids(self) -> list[str]:
-        states = self.filters.states or [State.FAILED]
-        with reading(connections.need_ledger()) as connection:
-            rows = list_rows(connection, replace(self.filters, states=states), ALL)
-        return [one.id for one in rows if self.reason in (None, one.reason)]
-
-
 def retry_chosen(
-    chosen: Chosen, deadline: str | None, *, yes: bool, as_json: bool
+    wanted: Wanted, deadline: str | None, *, yes: bool, as_json: bool
 ) -> None:
-    """Retry all that ``chosen`` names, once their number is confirmed."""
+    """Retry all that ``wanted`` names, once their number is confirmed.
+
+    They are the failed ones, if it names no state.
+    """
     future_time(deadline, "--cancel-before", datetime.now(UTC))
-    ids = chosen.ids()
+    chosen = replace(wanted, states=wanted.states or [State.FAILED])
+    with reading(connections.need_ledger()) as connection:
+        ids = [row.id for row in list_rows(connection, chosen)]
     if not ids:
         messages.say("there are none: nothing was retried")
         return

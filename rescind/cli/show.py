@@ -13,7 +13,7 @@ from rescind.ledger.states import RETRYABLE, State
 from rescind.provider.outcomes import Reason
 
 if TYPE_CHECKING:
-    from rescind.browse.listing import Filter
+    from rescind.browse.wanted import Wanted
 
 RETRIED = tuple(one for one in State if one in RETRYABLE or one is State.REQUESTED)
 """The states from which a cancellation can be retried."""
@@ -98,18 +98,18 @@ def retry(
     queued_for. If an earlier call may have worked, the round begins by reading the
     order at the provider.
     """
-    from rescind.cli.retrying import Chosen, retry_chosen, retry_many
+    from rescind.cli.retrying import retry_chosen, retry_many
 
-    filters = chosen_by(state, provider, account, group)
-    chosen = Chosen(filters, reason)
-    if ids and chosen.given:
+    given = any((state, provider, account, group, reason))
+    if ids and given:
         raise CommandError("give either ids or filters, not both")
-    if not ids and not chosen.given:
+    if not ids and not given:
         raise CommandError("give the ids to retry, or a filter such as --state failed")
     if ids:
         retry_many(ids, cancel_before, as_json=as_json)
     else:
-        retry_chosen(chosen, cancel_before, yes=yes, as_json=as_json)
+        wanted = chosen_by(provider, account, group, state, reason)
+        retry_chosen(wanted, cancel_before, yes=yes, as_json=as_json)
 
 
 def release(ids: Waiting, as_json: Json = False) -> None:
@@ -184,18 +184,20 @@ def check_provider(provider: str | None) -> None:
 
 
 def chosen_by(
-    state: list[str] | None,
     provider: str | None,
     account: str | None,
     group: str | None,
-) -> Filter:
-    from rescind.browse.listing import Filter
+    state: list[str] | None = None,
+    reason: str | None = None,
+) -> Wanted:
+    from rescind.browse.wanted import Wanted
     from rescind.provider.text import storable
 
     check_provider(provider)
-    return Filter(
+    return Wanted(
         states=state or [],
         provider=provider,
         account=None if account is None else storable(account),
         group=None if group is None else storable(group),
+        reason=reason,
     )

@@ -40,5 +40,5 @@ def withdraw(
     if ids:
         withdraw_many(ids, as_json=as_json)
     else:
-        filters = chosen_by(None, provider, account, group)
-        withdraw_chosen(filters, yes=yes, as_json=as_json)
+        wanted = chosen_by(provider, account, group)
+        withdraw_chosen(wanted, yes=yes, as_json=as_json)

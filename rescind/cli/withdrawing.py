@@ -9,10 +9,11 @@ from typing import Any
 import typer
 from sqlalchemy import Row
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.cli import connections
 from rescind.cli.confirming import Verb, confirm, counted
-from rescind.cli.retrying import ALL, emit_changed
+from rescind.cli.retrying import emit_changed
 from rescind.config.actors import command_actor
 from rescind.config.times import utc_now
 from rescind.errors import messages
@@ -26,12 +27,12 @@ from rescind.operations.actions import UnknownError
 WITHDRAW = Verb("withdraw", "withdraws", "withdrawn")
 
 
-def withdraw_chosen(filters: Filter, *, yes: bool, as_json: bool) -> None:
-    """Withdraw all that wait to be sent and match ``filters``."""
+def withdraw_chosen(wanted: Wanted, *, yes: bool, as_json: bool) -> None:
+    """Withdraw all that wait to be sent and match ``wanted``."""
     engine = connections.need_ledger()
     with reading(engine) as connection:
-        unsent = replace(filters, states=sorted(UNSENT))
-        ids = [row.id for row in list_rows(connection, unsent, ALL)]
+        unsent = replace(wanted, states=sorted(UNSENT))
+        ids = [row.id for row in list_rows(connection, unsent)]
     if not ids:
         messages.say("none of them waits to be sent: nothing was withdrawn")
         return

@@ -18,8 +18,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from rescind.browse.browsing import list_rows
 from rescind.browse.counts import calls_made, written
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.access_tokens import OWN_TOKEN
 from rescind.config.accounts import Accounts
 from rescind.config.path_ownership import NotOursError, check_ours
@@ -48,7 +49,6 @@ from rescind.system.supervisor import Lines
 from rescind.system.up import refuse, stopped_by_signals
 
 LOOK_SECONDS = 0.25
-EVERYTHING = 10_000_000
 GROUP = "demo"
 NOT_GOOD = 1
 
@@ -238,7 +238,7 @@ def _moves(engine: Engine) -> tuple[int, int]:
 def _known(engine: Engine) -> tuple[list[dict[str, Any]], list[CallCount]]:
     """All cancellations in the ledger, and the counts of all calls."""
     with reading(engine) as connection:
-        found = list_rows(connection, Filter(), EVERYTHING)
+        found = list_rows(connection, Wanted())
         return [as_record(row) for row in found], calls_made(connection)
 
 

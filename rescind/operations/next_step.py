@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.ledger.changes.lane_states import all_lanes
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import LedgerUnreachableError, reading
@@ -150,11 +151,11 @@ def standing_of(engine: Engine) -> Standing | None:
     """The state of the work in the ledger; ``None`` if it cannot be read."""
     try:
         with reading(engine) as connection:
-            failed = list_rows(connection, Filter(states=[State.FAILED]), 1)
+            failed = list_rows(connection, Wanted(states=[State.FAILED]), 1)
             lanes = all_lanes(connection).items()
             held = [(one.held_by or "", lane) for lane, one in lanes if one.held_at]
             return Standing(
-                begun=bool(list_rows(connection, Filter(), 1)),
+                begun=bool(list_rows(connection, Wanted(), 1)),
                 held="/".join(min(held)[1]) if held else None,
                 failed=bool(failed),
             )

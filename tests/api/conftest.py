@@ -22,7 +22,8 @@ from rescind.api.health import Readiness, alive, redis_unreachable
 from rescind.api.http_server import Server, listen, make_server
 from rescind.api.problem_details import ledger_unreachable
 from rescind.api.wrong_tokens import WrongTokens
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.accounts import Lane
 from rescind.config.settings import Settings
 from rescind.ledger.seal import new_key
@@ -111,7 +112,7 @@ class ApiServer:
 
     def rows(self) -> list[Any]:
         with reading(self.context.engine) as connection:
-            return list_rows(connection, Filter(), 10_000)
+            return list_rows(connection, Wanted(), 10_000)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ import pytest
 import requests
 
 from rescind.api import __main__ as api
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.settings import settings
 from rescind.ledger.seal import new_key
 from rescind.ledger.storage.transactions import open_ledger, reading
@@ -87,7 +88,7 @@ def orders(database: str) -> list[str]:
     engine = open_ledger(database)
     try:
         with reading(engine) as connection:
-            return [row.order_id for row in list_rows(connection, Filter(), 100)]
+            return [row.order_id for row in list_rows(connection, Wanted(), 100)]
     finally:
         engine.dispose()
 

@@ -9,7 +9,8 @@ from typing import Any
 import redis
 from celery import Celery
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.ledger.storage.transactions import open_ledger, reading
 from tests.canary.commands import submit
 from tests.canary.entries import OTHERS, REFUNDS, entries, refund
@@ -88,7 +89,7 @@ def _is_done(world: World) -> bool:
     engine = open_ledger(world.system.settings.database)
     try:
         with reading(engine) as connection:
-            rows = list_rows(connection, Filter(account="default"), 10_000)
+            rows = list_rows(connection, Wanted(account="default"), 10_000)
     finally:
         engine.dispose()
     all_of_them = len(rows) > REFUNDS + 4 * OTHERS

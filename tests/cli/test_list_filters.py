@@ -53,7 +53,7 @@ def test_matches_are_found_however_many_rows_lie_between(
 ) -> None:
     monkeypatch.setattr(browsing, "LEAST", least)
     bounded = partial(browsing.browse, scanned=1)
-    monkeypatch.setattr("rescind.cli.cancellations_listed.browse", bounded)
+    monkeypatch.setattr(browsing, "browse", bounded)
     done = home.run("list", "--json", "--by", "ben@host", "--limit", "3")
     assert [one["order"] for one in done.records] == ["23-2", "22-2", "21-2"]
     assert "these are the newest 3: --limit shows more" in done.err

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.redis_client import redis_client
 from rescind.dashboard import board_cache
 from rescind.dashboard.board import Board, LaneRow, shown_in
@@ -86,7 +87,7 @@ def enter(page: Page, token: str) -> None:
 
 def one_that_failed(site: Served) -> str:
     with reading(site.engine) as connection:
-        return str(list_rows(connection, Filter(states=["failed"]), 9)[-1].id)
+        return str(list_rows(connection, Wanted(states=["failed"]), 9)[-1].id)
 
 
 def test_a_held_lane_is_resumed_and_another_held(site: Served, page: Page) -> None:
@@ -129,7 +130,7 @@ def test_a_form_and_a_file_are_submitted_from_the_page(
         page.get_by_role("button", name="Submit 1 order").click()
         page.get_by_role("heading", name="1 order was submitted").wait_for()
     with reading(site.engine) as connection:
-        (one,) = list_rows(connection, Filter(), 9)
+        (one,) = list_rows(connection, Wanted(), 9)
     assert one.order_id == "ord_1"
 
 
@@ -150,7 +151,7 @@ def test_an_order_is_followed_and_back_shows_the_fields_of_its_account(
         page.get_by_role("button", name="Submit this order").click()
         page.get_by_text("It was accepted").wait_for()
         with reading(site.engine) as connection:
-            (one,) = list_rows(connection, Filter(), 9)
+            (one,) = list_rows(connection, Wanted(), 9)
         ended = (State.CANCELLED, Reason.CONFIRMED)
         soon = utc_now() + timedelta(seconds=1)
         end_parcel(site.engine, {"parcel": one.id}, *ended, soon)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.redis_client import redis_client
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
@@ -35,7 +36,7 @@ def test_the_pictures_match_the_text(
     site.context.redis = redis_client(valkey_url)
     a_day(site.engine, utc_now())
     with reading(site.engine) as connection:
-        failed = list_rows(connection, Filter(states=["failed"], account="kadikoy"), 1)
+        failed = list_rows(connection, Wanted(states=["failed"], account="kadikoy"), 1)
     with opened(chromium, base_url=site.base) as page:
         _enter(page, OPERATOR)
         page.get_by_text("notpanel refuses the key").wait_for()

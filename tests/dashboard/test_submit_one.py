@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from providers.registry import OURS, PROVIDERS, provider_named
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.dashboard.submission.browser_zone import zone_named
 from rescind.dashboard.submission.param_fields import (
     ParamField,
@@ -35,7 +36,7 @@ UUID = "3E9CAF87-5cb7-4c4e-adcb-fc2ec54cf24e"
 
 def rows(engine: Engine) -> list[Any]:
     with reading(engine) as connection:
-        return list_rows(connection, Filter(), 100)
+        return list_rows(connection, Wanted(), 100)
 
 
 def beside(page: str, field: str) -> str | None:
@@ -94,7 +95,7 @@ def test_an_order_waits_for_those_that_the_form_names(
     done = clerk.send("/desk/submit/one", **form)
     assert done.headers["location"].endswith("?done=accepted")
     with reading(ledger) as connection:
-        (one,) = list_rows(connection, Filter(states=["scheduled"]), 9)
+        (one,) = list_rows(connection, Wanted(states=["scheduled"]), 9)
         known = predecessors_of(connection, [one.id])[one.id]
     assert {each.id for each in known} == {first, second}
     assert {each.condition for each in known} == {"expired rejected"}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.access_tokens import Access
 from rescind.config.redis_client import redis_client
 from rescind.config.token_list import listed, parsed
@@ -74,7 +75,7 @@ def typed(clerk: Visitor) -> str:
 
 def rows(ledger: Engine) -> list[Any]:
     with reading(ledger) as connection:
-        return list(list_rows(connection, Filter(), 100))
+        return list(list_rows(connection, Wanted(), 100))
 
 
 def beside(page: str, name: str) -> str | None:

@@ -11,7 +11,8 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.dashboard.unsent_forms import MOST_FIELDS
 from rescind.ledger.changes.lane_states import (
     LaneState,
@@ -68,7 +69,7 @@ def action(page: str) -> str:
 
 def orders(engine: Engine) -> list[str]:
     with reading(engine) as connection:
-        return [one.order_id for one in list_rows(connection, Filter(), 9)]
+        return [one.order_id for one in list_rows(connection, Wanted(), 9)]
 
 
 def held(visitor: Visitor, path: str, form: dict[str, str]) -> requests.Response:

@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, text
 
 from rescind.browse import replica as replicas
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
 from rescind.browse.replica import Lists
+from rescind.browse.wanted import Wanted
 from rescind.dashboard import aged_lists
 from rescind.ledger.storage.migrate import upgrade
 from rescind.ledger.storage.transactions import (
@@ -186,7 +187,7 @@ def is_copy(connection: Connection) -> bool:
 def test_debians_version_has_all_that_the_ledger_needs(ledger: Engine) -> None:
     assert take_in(ledger, [new()])
     with reading(ledger) as connection:
-        assert list_rows(connection, Filter(), 9)
+        assert list_rows(connection, Wanted(), 9)
 
 
 def test_lists_are_read_from_the_replica(ledger: Engine, copy: Engine) -> None:

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, text
 
 from providers.registry import PROVIDERS
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.accounts import Accounts
 from rescind.config.callback_urls import host_patterns
 from rescind.config.callbacks import Callbacks
@@ -46,7 +47,7 @@ def record(engine: Engine, one: Taken) -> dict[str, Any]:
 
 def count(engine: Engine) -> int:
     with reading(engine) as connection:
-        return len(list_rows(connection, Filter(), 10_000))
+        return len(list_rows(connection, Wanted(), 10_000))
 
 
 def test_what_comes_too_late_is_kept_as_expired_and_changes_nothing_that_stands(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from rescind.browse import listing
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse import browse_ranges, browsing
+from rescind.browse.browsing import browse, list_rows
+from rescind.browse.wanted import Wanted
 from rescind.ledger.states import State
 from rescind.ledger.storage.transactions import reading
 from tests.ledger.build import add
@@ -21,7 +23,7 @@ OTHER = ("ithink", "b")
 
 def listed(engine: Engine, limit: int = 100, **wanted: Any) -> list[str]:
     with reading(engine) as connection:
-        return [one.order_id for one in list_rows(connection, Filter(**wanted), limit)]
+        return [one.order_id for one in list_rows(connection, Wanted(**wanted), limit)]
 
 
 def test_lists_are_newest_first_filtered_and_limited(engine: Engine) -> None:
@@ -47,6 +49,7 @@ def test_lists_are_newest_first_filtered_and_limited(engine: Engine) -> None:
     group=st.sampled_from(GROUPS),
     limit=st.integers(1, 30),
     most_lanes=st.sampled_from([1, 200]),
+    scanned=st.sampled_from([1, browsing.SCANNED]),
 )
 @ON_ONE_LEDGER
 def test_a_list_equals_a_read_of_every_row(
@@ -58,10 +61,14 @@ def test_a_list_equals_a_read_of_every_row(
     group: str | None,
     limit: int,
     most_lanes: int,
+    scanned: int,
 ) -> None:
-    monkeypatch.setattr(listing, "MOST_LANES", most_lanes)
+    monkeypatch.setattr(browse_ranges, "MOST_LANES", most_lanes)
+    monkeypatch.setattr(browsing, "LEAST", 1)
+    bounded = partial(browse, scanned=scanned)
+    monkeypatch.setattr(browsing, "browse", bounded)
     kept = fill(engine, given_ones)
-    wanted = Filter([str(one) for one in states], *lane, group)
+    wanted = Wanted([str(one) for one in states], *lane, group)
     with reading(engine) as connection:
         found = [row.id for row in list_rows(connection, wanted, limit)]
     fits = [

@@ -11,7 +11,8 @@ from alembic import command
 from sqlalchemy import Engine, text
 
 from chaos.pgbouncer import PgBouncer
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.ledger.storage.migrate import _config, check, upgrade
 from rescind.ledger.storage.postgres import BoundedConnection
 from rescind.ledger.storage.transactions import (
@@ -50,12 +51,12 @@ def test_many_clients_work_with_few_sessions(ledger: Engine) -> None:
         for number in range(EACH):
             assert take_in(ledger, [new(f"{client}-{number}")])
             with reading(ledger) as connection:
-                assert list_rows(connection, Filter(), 5)
+                assert list_rows(connection, Wanted(), 5)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(work, range(CLIENTS)))
     with reading(ledger) as connection:
-        assert len(list_rows(connection, Filter(), 1000)) == CLIENTS * EACH
+        assert len(list_rows(connection, Wanted(), 1000)) == CLIENTS * EACH
 
 
 def test_a_ledger_in_use_is_migrated_through_a_pooler(ledger: Engine) -> None:

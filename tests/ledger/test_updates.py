@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from rescind.browse import updates
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
 from rescind.browse.updates import Place, changed
 from rescind.browse.wanted import Wanted
 from rescind.ledger.id_times import first_id, time_of_id
@@ -51,7 +51,7 @@ def test_the_pages_hold_each_matching_change_once(
     monkeypatch.setattr(updates, "LOOKED_AT_ONCE", looked_at)
     fill(engine, given_ones)
     with reading(engine) as connection:
-        rows = list_rows(connection, Filter(), 100)
+        rows = list_rows(connection, Wanted(), 100)
         accepted = min((time_of_id(row.id) or 0 for row in rows), default=0)
         begin, end = (None if one is None else accepted + one for one in period)
         wanted = Wanted(

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.accounts import Lane, load_accounts
 from rescind.intake.preview import preview
 from rescind.intake.receipts import Receipt
@@ -117,7 +118,7 @@ class World:
     @property
     def records(self) -> dict[str, dict[str, Any]]:
         with reading(self.engine) as connection:
-            rows = list_rows(connection, Filter(), 10_000)
+            rows = list_rows(connection, Wanted(), 10_000)
         return {row.order_id: as_record(row) for row in rows}
 
     def counts(self) -> tuple[object, ...]:

@@ -15,7 +15,8 @@ from celery import Celery
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.settings import Settings
 from rescind.ledger.reading.queries import as_record, find, history
 from rescind.ledger.storage.transactions import open_ledger, reading
@@ -85,7 +86,7 @@ class Running:
 
     def records(self, **wanted: Any) -> list[dict[str, Any]]:
         with reading(self.engine) as connection:
-            rows = list_rows(connection, Filter(**wanted), 10_000)
+            rows = list_rows(connection, Wanted(**wanted), 10_000)
         return [as_record(row) for row in rows]
 
     def ends(self, path: str) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import pytest
 from celery import Celery
 from sqlalchemy import Engine, update
 
-from rescind.browse.listing import Filter, list_rows
+from rescind.browse.browsing import list_rows
+from rescind.browse.wanted import Wanted
 from rescind.config.home import write_private
 from rescind.ledger.reading.queries import as_record
 from rescind.ledger.states import State
@@ -83,7 +84,7 @@ class Stand:
 
     def records(self) -> list[dict[str, Any]]:
         with reading(self.engine) as connection:
-            rows = list_rows(connection, Filter(), 1000)
+            rows = list_rows(connection, Wanted(), 1000)
         return [as_record(row) for row in rows if row.order_id in self.orders]
 
     def has_ended(self) -> bool:
