@@ -175,6 +175,22 @@ def test_a_lane_with_a_reason_is_not_logged(
     assert (logged, stalled(engine)) == ([], {})
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_held_lane_stands_still_once_the_accounts_file_has_changed(
+    engine: Engine, logged: list[Any], corrected: bool
+) -> None:
+    """For then one call may test it, though the time of the test has not come."""
+    add(engine)
+    refused = LaneState(held_at=NOW, probe_at=NOW + HOUR)
+    with writing(engine) as connection:
+        write_lane(connection, LANE, refused)
+    lane = LaneConfig(PROVIDER, policy(probe_after=HOUR), ACCOUNT)
+    changed_at = NOW + SECOND if corrected else NOW - SECOND
+    known = Accounts({LANE: replace(lane, changed_at=changed_at)})
+    Worker(engine, known).run(10 * STALL_SECONDS)
+    assert (LANE in stalled(engine)) == bool(logged) == corrected
+
+
 @pytest.mark.parametrize(
     ("state", "values"),
     [
