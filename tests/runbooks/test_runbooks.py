@@ -75,6 +75,7 @@ def operator(
     home.write("accounts.toml", accounts_toml(sandbox))
     with redis.Redis.from_url(own_valkey) as client:
         client.config_set("maxmemory", 0)
+        client.config_set("appendonly", "yes")
         client.flushall()
     folder = str(home.path / ".rescind")
     made = Operator(home, {"RESCIND_REDIS_URL": own_valkey, "RESCIND_HOME": folder})
@@ -140,6 +141,8 @@ def test_redis_is_lost(operator: Operator, sandbox: Sandbox, own_valkey: str) ->
     with redis.Redis.from_url(own_valkey) as client:
         assert client.llen("rescind") == 1
         client.flushall()
+        # A new server has its own settings.
+        client.config_set("appendonly", "no")
     operator.run("rescind resume notpanel/default")
     table(operator, "since-yesterday.csv", "ord_1_accepted", UNKNOWN)
     [commands] = runbooks()["Redis is lost"]
