@@ -42,7 +42,8 @@ def check_deadline(
 ) -> None:
     """Raise ``InvalidRequestError`` if the deadline has passed, or will have passed
     when the order may be sent."""
-    deadline, first = cancel_before or from_ms(row.cancel_before), row.not_before
+    deadline = cancel_before or from_ms(row.cancel_before)
+    first = from_ms(row.not_before)
     if deadline is None:
         return
     if deadline <= now:
@@ -52,9 +53,9 @@ def check_deadline(
             RefusalCode.MISSING,
             "/cancel_before",
         )
-    if first is not None and deadline <= from_ms(first):
+    if first is not None and deadline <= first:
         raise InvalidRequestError(
-            f"{row.id} is not sent before {said(from_ms(first))}: give a cancel_before"
+            f"{row.id} is not sent before {said(first)}: give a cancel_before"
             " that is later",
             RefusalCode.INVALID_VALUE,
             "/cancel_before",
