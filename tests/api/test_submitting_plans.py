@@ -202,4 +202,5 @@ def test_a_limited_token_sees_and_submits_only_plans_within_its_limits(
     assert api.get("/v1/plan-templates").json() == {"templates": []}
     told = problem(post(api), 403, "forbidden")
     assert told["code"] == "outside_limits"
+    assert told["detail"].endswith("the limits of the token, which are notpanel/*")
     assert api.rows() == []
