@@ -85,6 +85,10 @@ LEDGER = (
         "%(id)s had to be cancelled before %(time)s, which has passed: give"
         " a later cancel_before"
     ),
+    N_(
+        "%(id)s had to be cancelled before %(time)s, which has passed: submit"
+        " it again with another key"
+    ),
     N_("%(id)s is not sent before %(time)s: give a cancel_before that is later"),
     N_(
         "%(id)s is requested: its provider accepted it at %(since)s, and "

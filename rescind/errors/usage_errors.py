@@ -27,8 +27,9 @@ USING = Group(
             " rejected`. Of a plan with a fault, and of a request over HTTP that cannot"
             " be read or has a wrong parameter, nothing is kept.",
             "Correct what the sentence names, and submit it again. Over HTTP, `param`"
-            " says where it is. The corrected entry does not count as a duplicate. [producing.md](producing.md) lists"
-            " the fields, and the providers' pages list their `params`.",
+            " says where it is. The corrected entry does not count as a duplicate."
+            " [producing.md](producing.md) lists the fields, and the providers' pages"
+            " list their `params`.",
         ),
         Problem(
             "conflict",
