@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
+from rescind.api.openapi_webhooks import webhooks
 from rescind.cli.setup.service_questions import webhook_secret
 from rescind.sandbox import running as simulated
 from tests.conftest import free_port
@@ -238,16 +239,18 @@ RECEIVERS = {
     "webhook.js": ["node", str(PROGRAMS / "webhook.js"), "{port}"],
     "webhook.php": ["php", "-S", "127.0.0.1:{port}", str(PROGRAMS / "webhook.php")],
 }
+SHOP = [PYTHON, str(PROGRAMS / "web_order.py"), "shop.db", "{port}"]
+EVENT_DATA = {
+    "provider": "ithink",
+    "order": "86210010463",
+    "state": "cancelled",
+    "reason": "confirmed",
+    "provider_message": "İptal edildi ✓",
+}
 EVENT = {
     "type": "cancellation.cancelled",
     "timestamp": "2026-11-21T18:00:00Z",
-    "data": {
-        "provider": "ithink",
-        "order": "86210010463",
-        "state": "cancelled",
-        "reason": "confirmed",
-        "provider_message": "İptal edildi ✓",
-    },
+    "data": EVENT_DATA,
 }
 BODY = json.dumps(EVENT, ensure_ascii=False)
 
@@ -273,12 +276,17 @@ class Receiver:
 @contextmanager
 def receiving(name: str, folder: Path) -> Iterator[Receiver]:
     port, log = free_port(), folder / "ended.log"
-    command = [word.format(port=port) for word in RECEIVERS[name]]
+    command = [word.format(port=port) for word in {**RECEIVERS, "shop": SHOP}[name]]
     told = {"RESCIND_WEBHOOK_SECRET": SECRET, "WEBHOOK_LOG": str(log)}
+    told |= {"RESCIND_URL": "http://127.0.0.1:9", "RESCIND_TOKEN": TOKEN}
     # PHP writes the file itself, since each request is a new run of its program.
     with (folder / "said.log").open("wb") as said, log.open("ab") as out:
         process = subprocess.Popen(
-            command, env={**os.environ, **told}, stdout=out, stderr=said
+            command,
+            env={**os.environ, **told},
+            cwd=folder,
+            stdout=out,
+            stderr=said,
         )
         try:
             until(lambda: _listens(port), name)
@@ -347,6 +355,38 @@ def test_only_genuine_webhooks_are_stored(receiver: Receiver) -> None:
     assert receiver.post({**rotated, "webhook-signature": both}) == 204
     ended = ["ithink", "86210010463", "cancelled", "confirmed"]
     assert receiver.noted == [["msg_1", *ended], ["msg_3", *ended]]
+
+
+def post_each_type(
+    receiver: Receiver, used: str, data: Mapping[str, object]
+) -> dict[str, int]:
+    """How it answers each type of event that Rescind sends. Only the types that begin
+    with ``used`` have data, so a receiver that reads the data of another one fails."""
+    answers = {}
+    for number, type_ in enumerate(webhooks()):
+        told = data if type_.startswith(used) else {}
+        body = json.dumps({**EVENT, "type": type_, "data": told})
+        answers[type_] = receiver.post(signed(f"msg_{number}", body=body), body)
+    return answers
+
+
+def test_a_receiver_of_cancellations_accepts_every_event(receiver: Receiver) -> None:
+    answers = post_each_type(receiver, "cancellation.", EVENT_DATA)
+    assert "rescind.test" in answers
+    assert answers == dict.fromkeys(answers, 204)
+    ends = [type_ for type_ in answers if type_.startswith("cancellation.")]
+    assert len(receiver.noted) == len(ends)
+
+
+def test_the_receiver_of_plans_accepts_every_event(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop, shop:
+        shop.execute("CREATE TABLE orders (order_no, state, told_at)")
+        shop.execute("INSERT INTO orders VALUES ('1', 'cancelling', '')")
+    with receiving("shop", tmp_path) as receiver:
+        answers = post_each_type(receiver, "plan.", {"key": "1", "verdict": "done"})
+    assert answers == dict.fromkeys(answers, 204)
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        assert shop.execute("SELECT state FROM orders").fetchall() == [("done",)]
 
 
 def by_http(running: Running, order: str, **more: str) -> requests.Response:

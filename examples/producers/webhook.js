@@ -1,4 +1,4 @@
-// Receives webhooks, with Node alone. Prints one line for each genuine webhook.
+// Receives webhooks, with Node alone. Prints one line for each cancellation.
 //
 //   RESCIND_WEBHOOK_SECRET=whsec_… node webhook.js 8000
 
@@ -29,7 +29,9 @@ function isGenuine(headers, body) {
 }
 
 // Replace this: write it into your database under its webhook-id, as it may come twice.
-function store(id, { data }) {
+function store(id, { type, data }) {
+  // It may also be a test event, or the end of a group or of a plan.
+  if (!type.startsWith("cancellation.")) return;
   console.log(id, data.provider, data.order, data.state, data.reason);
 }
 

@@ -1,5 +1,5 @@
 <?php
-// Receives webhooks, with PHP alone. Writes a line to $WEBHOOK_LOG for each genuine one.
+// Receives webhooks, with PHP alone. Writes a line to $WEBHOOK_LOG for each cancellation.
 //
 //   RESCIND_WEBHOOK_SECRET=whsec_… WEBHOOK_LOG=ended.log php -S 127.0.0.1:8000 webhook.php
 
@@ -32,6 +32,9 @@ function isGenuine(string $secret, array $server, string $body): bool
 /** Replace this: write it into your database under its webhook-id, as it may come twice. */
 function store(string $id, array $event): void
 {
+    if (!str_starts_with($event['type'], 'cancellation.')) {
+        return; // a test event, or the end of a group or of a plan
+    }
     $data = $event['data'];
     $line = "$id $data[provider] $data[order] $data[state] $data[reason]\n";
     file_put_contents(getenv('WEBHOOK_LOG'), $line, FILE_APPEND | LOCK_EX);

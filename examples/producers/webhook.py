@@ -1,4 +1,4 @@
-"""Receives webhooks; needs `standardwebhooks`. Prints one line for each genuine one.
+"""Receives webhooks; needs `standardwebhooks`. Prints one line for each cancellation.
 
 RESCIND_WEBHOOK_SECRET=whsec_… python webhook.py 8000
 """
@@ -34,6 +34,8 @@ class Receiver(BaseHTTPRequestHandler):
     def store(self, webhook_id: str, event: dict) -> None:
         """Replace this: write it into your database under ``webhook_id``, as it may
         come twice."""
+        if not event["type"].startswith("cancellation."):
+            return  # a test event, or the end of a group or of a plan
         data = event["data"]
         line = [webhook_id, data["provider"], data["order"], data["state"]]
         print(*line, data["reason"], flush=True)

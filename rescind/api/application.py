@@ -22,6 +22,7 @@ from rescind.api import (
     group_models,
     health,
     lane_routes,
+    operation_models,
     plan_decision_routes,
     plan_models,
     plan_receipt_models,
@@ -135,6 +136,7 @@ def _problem_schemas() -> dict[str, Any]:
         (response_models.Refusal, "serialization"),
         (group_models.GroupEnd, "serialization"),
         (plan_models.PlanEnd, "serialization"),
+        (operation_models.TestEvent, "serialization"),
         (plan_receipt_models.PlanRefusal, "serialization"),
     ]
     _, found = models_json_schema(named, ref_template=REFERENCE)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from limits.strategies import MovingWindowRateLimiter
 from rescind.api.client_address import client_address
 from rescind.api.problem_details import ProblemError
 from rescind.api.query_parameters import only_known
-from rescind.api.rate_windows import seconds_to_wait
+from rescind.api.rate_windows import in_words, seconds_to_wait
 from rescind.api.request_context import RATE
 from rescind.api.wrong_tokens import WrongTokens
 from rescind.config.access_tokens import Access, Scope, Token
@@ -80,8 +80,8 @@ class Callers:
         raise ProblemError(
             429,
             "too-many-requests",
-            f"The token {token.name} may be used {self._rate}; wait {wait} s. One"
-            " request may hold up to 1,000 cancellations.",
+            f"The token {token.name} may send {in_words(self._rate, 'requests')}: wait"
+            f" {wait} s. One request may hold up to 1,000 cancellations.",
             {"Retry-After": str(wait)},
         )
 

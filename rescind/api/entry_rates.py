@@ -9,6 +9,7 @@ from collections.abc import Callable
 from limits import RateLimitItem
 
 from rescind.api.problem_details import ProblemError
+from rescind.api.rate_windows import in_words
 
 
 class EntryRates:
@@ -46,14 +47,18 @@ class EntryRates:
             413,
             "body-too-large",
             f"The request holds {entries:,} cancellations, and a token may submit"
-            f" {self._rate}: none of them was accepted. Send them in several requests.",
+            f" {self._said()}: none of them was accepted. Send them in several"
+            " requests.",
         )
 
     def _too_fast(self, token: str, wait: int) -> ProblemError:
         return ProblemError(
             429,
             "too-many-requests",
-            f"The token {token} may submit {self._rate} cancellations, each of many"
-            f" counted: none of these was accepted. Wait {wait} s.",
+            f"The token {token} may submit {self._said()}, and each of many counts:"
+            f" none of these was accepted. Wait {wait} s, then send them again.",
             {"Retry-After": str(wait)},
         )
+
+    def _said(self) -> str:
+        return in_words(self._rate, "cancellations")

@@ -8,6 +8,7 @@ from typing import Any
 
 from rescind.ledger.plan_outcome import PlanVerdict
 from rescind.ledger.states import FINAL
+from rescind.webhooks.sample_event import TYPE
 
 Schema = dict[str, Any]
 _HEADERS = {
@@ -15,6 +16,7 @@ _HEADERS = {
     "webhook-timestamp": "Seconds since 1970, when this attempt was made.",
     "webhook-signature": "`v1,` and a signature in base64 for each secret in force.",
 }
+_CALLBACK = "its `callback_url`"
 _ANSWERS = {
     "2XX": "Received: it is not sent again.",
     "410": "It is given up at once.",
@@ -29,7 +31,7 @@ class _Webhook:
     type: str
     summary: str
     address: str
-    """The field that says where it is sent."""
+    """What says where it is sent."""
     data: str
     """The name of a schema."""
     known: Mapping[str, str | int]
@@ -43,16 +45,23 @@ class _Webhook:
 _GROUP = _Webhook(
     "group.ended",
     "The last cancellation of a group has ended",
-    "on_group_end",
+    "its `on_group_end`",
     "GroupEnd",
     {"percent": 100},
+)
+_TEST = _Webhook(
+    TYPE,
+    "A person tries a receiver",
+    "the address that `rescind webhooks test` is given",
+    "TestEvent",
+    {"test": True},
 )
 
 
 def webhooks() -> dict[str, Schema]:
-    """One webhook for each final state, for each verdict of a plan, and for the end of
-    a group."""
-    told = (*_cancellations(), *_plans(), _GROUP)
+    """One webhook for each final state, for each verdict of a plan, for the end of a
+    group, and for the test of a receiver."""
+    told = (*_cancellations(), *_plans(), _GROUP, _TEST)
     return {one.type: {"post": _post(one)} for one in told}
 
 
@@ -60,20 +69,20 @@ def _cancellations() -> Iterator[_Webhook]:
     for state in sorted(FINAL):
         says = f"A cancellation has ended as `{state}`"
         known = {"state": state}
-        yield _Webhook(f"cancellation.{state}", says, "callback_url", "Record", known)
+        yield _Webhook(f"cancellation.{state}", says, _CALLBACK, "Record", known)
 
 
 def _plans() -> Iterator[_Webhook]:
     for verdict in PlanVerdict:
         says = f"A plan has ended: its verdict is `{verdict}`"
         known = {"verdict": verdict}
-        yield _Webhook(f"plan.{verdict}", says, "callback_url", "PlanEnd", known)
+        yield _Webhook(f"plan.{verdict}", says, _CALLBACK, "PlanEnd", known)
 
 
 def _post(one: _Webhook) -> Schema:
     return {
         "summary": one.summary,
-        "description": f"Sent to its `{one.address}`, signed as the Standard Webhooks"
+        "description": f"Sent to {one.address}, signed as the Standard Webhooks"
         " specification says.",
         "operationId": f"webhook_{one.name}",
         "tags": ["webhooks"],
@@ -107,7 +116,7 @@ def _event(one: _Webhook) -> Schema:
             "type": {"const": one.type},
             "timestamp": {"type": "string", "format": "date-time"},
             "data": {
-                "description": "What ended, as it was when it ended.",
+                "description": "What it is about, as it was at that time.",
                 "allOf": [
                     {"$ref": f"#/components/schemas/{one.data}"},
                     {"type": "object", "properties": known},

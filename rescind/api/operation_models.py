@@ -1,4 +1,5 @@
-"""The documents that the HTTP API answers about lanes, actions and health."""
+"""The documents that the HTTP API answers about lanes, actions and health, and what a
+test event tells."""
 
 from __future__ import annotations
 
@@ -88,3 +89,9 @@ class Alive(Document):
 
 class Ready(Document):
     ready: Literal[True]
+
+
+class TestEvent(Document):
+    """What `rescind webhooks test` tells a receiver."""
+
+    test: bool

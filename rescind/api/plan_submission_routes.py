@@ -20,7 +20,7 @@ from rescind.api.openapi import TOKEN_PROBLEMS, problems
 from rescind.api.plan_receipt_models import PlanReceipt, PlanTemplates
 from rescind.api.problem_codes import ProblemCode
 from rescind.api.problem_details import JSON, ProblemError
-from rescind.api.submission_routes import IdempotencyKey, with_header_key
+from rescind.api.submission_routes import IdempotencyKey, where_sent, with_header_key
 from rescind.config.access_tokens import Scope, Token
 from rescind.intake.receipts import Receipt, lanes_to_notify
 from rescind.ledger.changes.submission_actions import SubmissionActions
@@ -68,7 +68,13 @@ BODY = {
                     "order": {
                         "value": {
                             "plan": "web-order",
-                            "input": {"order_no": "1001", "awb": "86210010465"},
+                            "input": {
+                                "order_no": "1001",
+                                "awb": "86210010465",
+                                "akinon_order": "2000001",
+                                "reasons": {"101": 2},
+                                "sms": "400000001",
+                            },
                         }
                     }
                 },
@@ -136,8 +142,12 @@ async def submit(
     plan that was submitted before, with the same key and steps, is a `duplicate`.
     """
     del idempotency_key
-    wish = _wish(await read_json(request), request)
+    body = _checked(await read_json(request))
+    keyed = with_header_key(body, request)
+    wish = PlanWish(*(keyed.get(name) for name in FIELDS))
     taken = await run_in_threadpool(_submit, request, wish, caller, dry_run)
+    if taken.receipt is Receipt.REFUSED:
+        raise _refusal(taken, by_header=keyed is not body)
     return _receipt(taken, dry_run)
 
 
@@ -153,7 +163,7 @@ def list_templates(request: Request, caller: Reader) -> Response:
     return JSON({"templates": [template_document(one) for one in found]})
 
 
-def _wish(body: Any, request: Request) -> PlanWish:
+def _checked(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise _wrong('The body must be {"plan": "NAME", "input": {...}}.')
     unknown = [name for name in body if name not in FIELDS]
@@ -162,7 +172,7 @@ def _wish(body: Any, request: Request) -> PlanWish:
         where = pointer([shown]) if shown == unknown[0] else ""
         says = f"{shown}: no such field; the fields are {', '.join(FIELDS)}."
         raise _wrong(says, where)
-    return PlanWish(*(with_header_key(body, request).get(name) for name in FIELDS))
+    return body
 
 
 def _wrong(says: str, param: str = "") -> ProblemError:
@@ -200,8 +210,6 @@ def _count(rates: EntryRates, caller: Token, steps: int) -> None:
 
 
 def _receipt(taken: PlanTaken, dry_run: bool) -> Response:
-    if taken.receipt is Receipt.REFUSED:
-        raise _refusal(taken)
     document: Mapping[str, Any] = as_document(taken, with_entries=dry_run)
     if dry_run:
         return JSON(document)
@@ -209,8 +217,10 @@ def _receipt(taken: PlanTaken, dry_run: bool) -> Response:
     return JSON(document, status_code=202, headers=where)
 
 
-def _refusal(taken: PlanTaken) -> ProblemError:
-    first = taken.faults[0]
+def _refusal(taken: PlanTaken, *, by_header: bool) -> ProblemError:
+    faults = faults_document(taken.faults)
+    for one in faults:
+        one["param"] = where_sent(one["param"], by_header=by_header)
     codes = {one.code for one in taken.faults}
     outside = RefusalCode.OUTSIDE_LIMITS in codes
     said = "; ".join(one.wrong for one in taken.faults[:MOST_SAID])
@@ -218,8 +228,8 @@ def _refusal(taken: PlanTaken) -> ProblemError:
         403 if outside else 422,
         "forbidden" if outside else "invalid-request",
         said,
-        code=first.code,
-        param=first.param,
+        code=faults[0]["code"],
+        param=faults[0]["param"],
         receipt=taken.receipt,
-        faults=faults_document(taken.faults),
+        faults=faults,
     )

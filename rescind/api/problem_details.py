@@ -162,7 +162,7 @@ async def _wrong_method(request: Request) -> Response:
         page = await to_thread.run_sync(form_address, request)
         page.headers.update(headers)
         return page
-    says = f"This address does not accept {method}."
+    says = f"This address takes {headers['Allow']}, and not {method}."
     return ProblemError(405, "method-not-allowed", says, headers).response()
 
 

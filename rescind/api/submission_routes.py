@@ -157,6 +157,11 @@ def with_header_key(body: dict[str, Any], request: Request) -> dict[str, Any]:
     return {**body, "key": key}
 
 
+def where_sent(param: str | None, *, by_header: bool) -> str | None:
+    """``param``, or the header if that is where the request has its key."""
+    return KEY_HEADER if by_header and param == "/key" else param
+
+
 def _header_key(request: Request) -> str | None:
     given = set(request.headers.getlist("idempotency-key"))
     if not given:
@@ -186,13 +191,11 @@ def _bad_key(says: str, status: int = 400) -> ProblemError:
 
 def _receipt(taken: Taken, *, by_header: bool) -> Response:
     if taken.receipt is Receipt.REFUSED:
-        # The key that the fault is in may have come in the header.
-        in_header = by_header and taken.param == "/key"
         raise ProblemError(
             *_STATUSES.get(taken.code, (422, "invalid-request")),
             taken.wrong or "",
             code=taken.code,
-            param=KEY_HEADER if in_header else taken.param,
+            param=where_sent(taken.param, by_header=by_header),
             id=taken.id or None,
             receipt=taken.receipt,
         )

@@ -28,7 +28,9 @@ def send(address: str, *, as_json: bool) -> None:
         )
     if not result.accepted:
         raise CommandError(
-            f"the receiver did not accept the test event: {result.detail}", UNREACHABLE
+            f"the receiver did not accept the test event: {result.detail}",
+            UNREACHABLE,
+            problem="receiver-refused",
         )
     if not as_json:
         output.emit(f"the receiver accepted the test event: HTTP {result.status}")

@@ -78,8 +78,12 @@ INTAKE = (
         " 2026-11-20 18:00 or 20.11.2026 18:00"
     ),
     N_("%(field)s must lie in the years %(first)s to %(last)s"),
-    N_("this %(what_said)s is outside the limits of the token"),
-    N_("provider or account"),
+    N_("%(what_said)s is outside the limits of the token, which are %(limits)s"),
+    N_("this provider or account"),
+    N_("this group"),
+    N_("this whole group"),
+    N_("a cancellation without a group"),
+    N_("this plan"),
     N_("key %(key)s of %(lane)s stands for order %(order)s already: use another key"),
     N_("key %(key)s of %(lane)s stands for another order already: use another key"),
     N_(

@@ -83,8 +83,13 @@ LEDGER = (
     ),
     N_(
         "%(id)s had to be cancelled before %(time)s, which has passed: give"
-        " a new time with --cancel-before"
+        " a later cancel_before"
     ),
+    N_(
+        "%(id)s had to be cancelled before %(time)s, which has passed: submit"
+        " it again with another key"
+    ),
+    N_("%(id)s is not sent before %(time)s: give a cancel_before that is later"),
     N_(
         "%(id)s is requested: its provider accepted it at %(since)s, and "
         "may be cancelling it until %(until)s. Rescind polls it by itself. "

@@ -34,8 +34,8 @@ PLANS = (
     N_("at most %(most)s cancellations wait in a chain"),
     N_("at most %(most)s cancellations wait for one"),
     N_(
-        "%(id)s is not wanted: %(why)s; retry the predecessor, or send this"
-        " one all the same with `rescind release %(same)s`"
+        "%(id)s is not wanted: %(why)s; retry the predecessor, or release this"
+        " one, which sends it all the same"
     ),
     N_("%(id)s cannot be retried while a predecessor is %(state_word)s"),
     N_(

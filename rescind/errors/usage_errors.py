@@ -24,10 +24,12 @@ USING = Group(
             "An entry lacks a field, or has a value that its provider cannot accept."
             " Rescind never sends it. It keeps the entry as"
             " `rejected/invalid_request`, with the fault: `rescind list --state"
-            " rejected`.",
-            "Correct the entry as the sentence says, and submit it again. The corrected"
-            " entry does not count as a duplicate. [producing.md](producing.md) lists"
-            " the fields, and the providers' pages list their `params`.",
+            " rejected`. Of a plan with a fault, and of a request over HTTP that cannot"
+            " be read or has a wrong parameter, nothing is kept.",
+            "Correct what the sentence names, and submit it again. Over HTTP, `param`"
+            " says where it is. The corrected entry does not count as a duplicate."
+            " [producing.md](producing.md) lists the fields, and the providers' pages"
+            " list their `params`.",
         ),
         Problem(
             "conflict",
@@ -147,6 +149,17 @@ USING = Group(
             " `callback_task`, or has not ended yet.",
             "`rescind show ID` shows its state. A cancellation's callbacks are set when"
             " it is submitted, and cannot be added later.",
+        ),
+        Problem(
+            "receiver-refused",
+            "The receiver did not accept the test event",
+            "`rescind webhooks test` sent a signed event to the address, once. The"
+            " receiver answered with another status than 2xx, or not at all. It would"
+            " not accept a real webhook either, or only those of some types.",
+            "The sentence has its answer. 401: it verifies with another secret, or not"
+            " the bytes that it received. No answer: see that it runs, and can be"
+            " reached from the machines of the workers. It must also accept events of"
+            " a type that it does not use: see [webhooks.md](webhooks.md).",
         ),
         Problem(
             "schedule-held",

@@ -47,16 +47,25 @@ def check_lane(entry: object, limits: Limits) -> None:
     if not isinstance(provider, str) or provider not in BY_NAME:
         return
     if isinstance(account, str) and not limits.touches(provider, account):
-        raise outside("provider or account", "/account" if _has(entry) else "/provider")
+        param = "/account" if _has(entry) else "/provider"
+        raise outside("this provider or account", param, limits)
 
 
 def _has(entry: Mapping[Any, Any]) -> bool:
     return entry.get("account") is not None
 
 
-def outside(what: str, param: str) -> InvalidRequestError:
+def check_group(provider: str, account: str, group: str | None, limits: Limits) -> None:
+    """Raises ``InvalidRequestError`` for a group of others, or if none is given where
+    the caller is limited to some."""
+    if not limits.allows(provider, account, group):
+        what = "this group" if group else "a cancellation without a group"
+        raise outside(what, "/group", limits)
+
+
+def outside(what: str, param: str, limits: Limits) -> InvalidRequestError:
     return InvalidRequestError(
-        f"this {what} is outside the limits of the token",
+        f"{what} is outside the limits of the token, which are {limits}",
         RefusalCode.OUTSIDE_LIMITS,
         param,
     )

@@ -13,7 +13,7 @@ from rescind.config.callbacks import NO_CALLBACKS, NONE_WANTED, Callbacks, Wante
 from rescind.config.names import NAME, NAME_FORM
 from rescind.intake.entry_objects import object_of, open_params
 from rescind.intake.entry_times import check_window, times_of
-from rescind.intake.limited_entries import check_lane, outside
+from rescind.intake.limited_entries import check_group, check_lane, outside
 from rescind.intake.message_faults import MessageFault
 from rescind.intake.references import Reference, after_of, check_ref, only_if_of
 from rescind.ledger.access_limits import EVERYTHING, Limits
@@ -109,12 +109,11 @@ def check(
     check_window(not_before, until)
     key, group = text_of(entry, "key"), text_of(entry, "group")
     check_ref(entry)
-    if not within.allows(provider.name, account, group):
-        raise outside("group", "/group")
+    check_group(provider.name, account, group, within)
     callback = callbacks.wanted(entry)
     if callback.group_end is not None and not within.allows_group(group):
         # It would tell of lanes of others.
-        raise outside("whole group", "/on_group_end")
+        raise outside("this whole group", "/on_group_end", within)
     return Checked(
         provider=provider,
         account=account,

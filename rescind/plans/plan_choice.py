@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from rescind.intake.limited_entries import outside
 from rescind.ledger.access_limits import EVERYTHING, Limits
 from rescind.plans.placeholders import names_in
 from rescind.plans.plan_faults import PlanFault, RefusedPlanError
@@ -40,7 +41,7 @@ def template_named(templates: Templates, name: object, limits: Limits) -> Templa
     if found is not None and _is_within(found, limits):
         return found
     if found is not None:
-        says = "this plan is outside the limits of the token"
+        says = str(outside("this plan", PLAN, limits))
         raise _refused(says, RefusalCode.OUTSIDE_LIMITS)
     if name in templates.faults:
         # The sentences of its faults name accounts: they are for the operator.

@@ -86,7 +86,8 @@ def test_each_token_has_a_rate_and_is_told_when_to_retry(
         for _ in range(3):
             assert api.get("/v1/lanes", token=TOKENS["read"]).status_code == 200
         answer = api.get("/v1/lanes", token=TOKENS["read"])
-        problem(answer, 429, "too-many-requests")
+        told = problem(answer, 429, "too-many-requests")
+        assert "may send 3 requests in 3,600 s: wait " in told["detail"]
         assert 0 < int(answer.headers["Retry-After"]) <= 3600
         # Other callers have their own rates, and health needs no token.
         problem(api.get("/v1/lanes", token=TOKENS["submit"]), 403, "forbidden")

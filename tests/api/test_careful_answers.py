@@ -85,7 +85,8 @@ def test_allow_lists_all_methods_of_an_address(
     api: ApiServer, path: str, methods: str
 ) -> None:
     wrong = api.ask("PATCH", path)
-    problem(wrong, 405, "method-not-allowed")
+    told = problem(wrong, 405, "method-not-allowed")
+    assert told["detail"] == f"This address takes {methods}, and not PATCH."
     asked = api.ask("OPTIONS", path, token=None)
     assert (asked.status_code, asked.content) == (204, b"")
     assert wrong.headers["Allow"] == asked.headers["Allow"] == methods

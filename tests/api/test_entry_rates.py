@@ -43,10 +43,12 @@ def test_a_bulk_request_counts_its_cancellations(
     chosen = settings_for(tmp_path, sqlite_ledger_url, api_entry_rate="100/hour")
     with opened(chosen) as api:
         bulk = [{"provider": "notpanel", "order": f"ord_{n}"} for n in range(101)]
-        problem(api.submit(*bulk), 413, "body-too-large")
+        told = problem(api.submit(*bulk), 413, "body-too-large")
+        rate = "may submit 100 cancellations in 3,600 s"
+        assert rate in told["detail"]
         assert api.submit(*bulk[:90]).status_code == 202
         refused = api.submit(*bulk[90:])
-        problem(refused, 429, "too-many-requests")
+        assert rate in problem(refused, 429, "too-many-requests")["detail"]
         assert 0 < int(refused.headers["Retry-After"]) <= 3600
         assert api.submit(*bulk[90:100]).status_code == 202
         problem(api.submit(bulk[100]), 429, "too-many-requests")

@@ -17,11 +17,16 @@ from schemathesis.checks import load_all_checks, not_a_server_error
 
 from providers.registry import PROVIDERS
 from rescind.api import wrong_tokens
+from rescind.config.callback_urls import host_patterns
+from rescind.config.callbacks import Callbacks
+from rescind.config.webhook_secrets import WebhookSecrets
 from rescind.intake.validation import FIELDS
 from rescind.ledger.plan_outcome import PlanVerdict
 from rescind.ledger.reading.group_summary import GroupSummary
 from rescind.ledger.states import FINAL, State
+from rescind.webhooks.sample_event import TYPE, send_test_event
 from tests.api.conftest import EVERYTHING, ApiServer
+from tests.receivers import receiving
 
 load_all_checks()
 STATEFUL = {"use_after_free", "ensure_resource_availability"}
@@ -153,7 +158,8 @@ def test_the_document_describes_every_webhook(api: ApiServer) -> None:
     assert document["openapi"].startswith("3.1")
     verdicts = {f"plan.{verdict}" for verdict in PlanVerdict}
     ends = {f"cancellation.{state}" for state in FINAL}
-    assert set(document["webhooks"]) == verdicts | ends | {"group.ended"}
+    others = {"group.ended", TYPE}
+    assert set(document["webhooks"]) == verdicts | ends | others
     record = dict.fromkeys(document["components"]["schemas"]["Record"]["properties"])
     whole: dict[str, Any] = {
         **record,
@@ -191,6 +197,20 @@ def test_the_document_describes_what_is_told_of_a_group(api: ApiServer) -> None:
     sent = {"type": "group.ended", "timestamp": "2026-11-20T18:09:00.123Z"}
     assert jsonschema_rs.is_valid(schema, {**sent, "data": whole})
     assert not jsonschema_rs.is_valid(schema, {**sent, "data": {"group": "g"}})
+
+
+def test_the_document_describes_the_test_of_a_receiver(api: ApiServer) -> None:
+    document = api.get("/openapi.json", token=None).json()
+    body = document["webhooks"][TYPE]["post"]["requestBody"]
+    schema = {**document, **body["content"]["application/json"]["schema"]}
+    with receiving() as receiver:
+        callbacks = Callbacks(
+            host_patterns(receiver.host),
+            private=True,
+            secrets=WebhookSecrets((f"whsec_{'A' * 44}",)),
+        )
+        assert send_test_event(callbacks, receiver.url, datetime.now(UTC)).accepted
+        assert jsonschema_rs.is_valid(schema, receiver.heard[0].document)
 
 
 def test_every_example_of_the_document_is_accepted(api: ApiServer) -> None:

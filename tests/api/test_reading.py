@@ -222,7 +222,7 @@ def test_a_retry_may_have_a_new_deadline(api: ApiServer) -> None:
     one = failed(api, cancel_before=1)
     path = f"/v1/cancellations/{one}/retry"
     told = problem(api.post(path), 409, "conflict")
-    assert "give a new time" in told["detail"]
+    assert "give a later cancel_before" in told["detail"]
     told = api.post(path, json={"cancel_before": "+1h"}).json()
     assert told["state"] == "queued"
     assert told["cancel_before"] > told["created_at"]

@@ -128,6 +128,22 @@ def test_the_header_gives_the_key(api: ApiServer) -> None:
     assert told.json()["key"] == "k-1"
 
 
+@pytest.mark.parametrize("key", ["token:x", "k-1"])
+def test_a_fault_of_the_headers_key_points_to_the_header(
+    api: ApiServer, key: str
+) -> None:
+    given = {"Idempotency-Key": key}
+    api.post("/v1/plans", json=WISH, headers=given)
+    other = {**WISH, "input": {"no": "2"}}
+    told = problem(
+        api.post("/v1/plans", json=other, headers=given), 422, "invalid-request"
+    )
+    assert told["param"] == "/header/Idempotency-Key"
+    assert [one["param"] for one in told["faults"]] == ["/header/Idempotency-Key"]
+    told = problem(post(api, key=key, input={"no": "2"}), 422, "invalid-request")
+    assert told["param"] == "/key"
+
+
 @pytest.mark.parametrize("body", [[], "x", {"plan": "web-order", "inputs": {}}])
 def test_a_body_that_is_no_plan_is_refused(api: ApiServer, body: Any) -> None:
     told = problem(api.post("/v1/plans", json=body), 400, "invalid-request")
@@ -186,4 +202,5 @@ def test_a_limited_token_sees_and_submits_only_plans_within_its_limits(
     assert api.get("/v1/plan-templates").json() == {"templates": []}
     told = problem(post(api), 403, "forbidden")
     assert told["code"] == "outside_limits"
+    assert told["detail"].endswith("the limits of the token, which are notpanel/*")
     assert api.rows() == []

@@ -130,6 +130,10 @@ def test_a_submission_outside_the_limits_is_refused_and_leaves_no_trace(
     entry = {"provider": "notpanel", "order": "ord_1", **entry}
     told = problem(limited.submit(entry, token=token), 403, "forbidden")
     assert (told["code"], told["param"]) == ("outside_limits", param)
+    its_own = {SHOP: "notpanel/default", NIGHT: "notpanel/*#nightly-*"}
+    assert told["detail"].endswith(
+        f"the limits of the token, which are {its_own[token]}"
+    )
     assert told["id"] is None
     many = limited.submit(entry, entry, token=token).json()["cancellations"]
     assert [one["id"] for one in many] == [None, None]

@@ -171,4 +171,5 @@ def test_a_test_event_reaches_the_receiver_and_its_answer_is_shown(
         done = home.run("webhooks", "test", receiver.url)
         assert done.status == 3
         assert "did not accept the test event: HTTP 401" in done.err
+        assert done.err.rstrip().endswith("docs/errors.md#receiver-refused")
     assert len(receiver.heard) == 2

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from rescind.dashboard.entry_sentences import INTAKE, PARAMS
 from rescind.dashboard.known_sentences import LONGEST, PLACEHOLDER, TEXTS, known
+from rescind.dashboard.ledger_sentences import LEDGER
 from rescind.dashboard.list_links import LIST
+from rescind.dashboard.plan_sentences import PLANS
 from rescind.dashboard.translation import gettext, speak
 from rescind.intake.repeats import remark
 from rescind.intake.submissions import take_in as submit
@@ -271,3 +274,8 @@ def test_a_refused_entry_is_told_in_turkish_and_not_as_the_providers_words(
         assert "Sipariş zorunludur" in shown
         assert "is required" not in shown
         assert "Sağlayıcının kendi sözleri" not in shown
+
+
+@pytest.mark.parametrize("text", [*INTAKE, *PARAMS, *LEDGER, *PLANS])
+def test_what_programs_read_too_names_no_option_of_the_command_line(text: str) -> None:
+    assert " --" not in text

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
+from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from rescind.ledger.changes.new_cancellation import NewCancellation
@@ -27,8 +30,12 @@ from tests.ledger.build import (
     steps,
     take_in,
 )
+from tests.ledger.filled import ON_ONE_LEDGER
 
 LATER = NOW + HOUR
+DEADLINES = st.none() | st.integers(-2, 4)
+"""Hours after the retry."""
+ORDERS = count()
 
 
 def retried(
@@ -105,13 +112,32 @@ def test_an_entry_that_was_never_valid_cannot_be_retried(engine: Engine) -> None
 
 def test_a_passed_deadline_needs_a_new_one(engine: Engine) -> None:
     one = add(engine, State.EXPIRED, cancel_before=NOW)
-    with pytest.raises(InvalidRequestError, match="give a new time with --cancel-b"):
+    with pytest.raises(InvalidRequestError, match="give a later cancel_before"):
         retried(engine, one)
-    with pytest.raises(InvalidRequestError, match="give a new time"):
+    with pytest.raises(InvalidRequestError, match="give a later cancel_before"):
         retried(engine, one, LATER)
     assert retried(engine, one, LATER + HOUR)
     kept = row(engine, one)
     assert kept.cancel_before == kept.urgency == to_ms(LATER + HOUR)
+
+
+@given(first=st.integers(-2, 4), last=DEADLINES, wanted=DEADLINES)
+@ON_ONE_LEDGER
+def test_a_retry_is_accepted_if_it_can_be_sent_before_its_deadline(
+    engine: Engine, first: int, last: int | None, wanted: int | None
+) -> None:
+    def at(hours: int | None) -> datetime | None:
+        return None if hours is None else LATER + hours * HOUR
+
+    ended = progress(State.EXPIRED)
+    times = {"not_before": at(first), "cancel_before": at(last)}
+    [one] = take_in(engine, [new(str(next(ORDERS)), progress=ended, **times)])
+    deadline = last if wanted is None else wanted
+    if deadline is None or deadline > max(first, 0):
+        assert retried(engine, one, at(wanted))
+    else:
+        with pytest.raises(InvalidRequestError, match=r"give a .*cancel_before"):
+            retried(engine, one, at(wanted))
 
 
 def test_without_a_deadline_it_is_claimed_after_those_that_have_one(

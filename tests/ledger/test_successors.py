@@ -262,6 +262,18 @@ def test_an_operator_releases_what_waits_for_a_failed_one(engine: Engine) -> Non
         assert history(connection, one)[-1]["by"] == "a person"
 
 
+def test_what_was_not_wanted_is_not_released_after_its_deadline(
+    engine: Engine,
+) -> None:
+    one = after(engine, add(engine, State.REJECTED), cancel_before=NOW + HOUR)
+    assert row(engine, one).reason == Reason.NOT_WANTED
+    with (
+        pytest.raises(InvalidRequestError, match="submit it again with another key"),
+        writing(engine) as connection,
+    ):
+        release(connection, one, NOW + HOUR, by=BY)
+
+
 def test_no_predecessor_is_retried_while_one_that_it_released_may_be_sent(
     engine: Engine,
 ) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, select, update
 from rescind.ledger.changes.plan_completion import begin_again
 from rescind.ledger.changes.recording import LaneChanges, record_many
 from rescind.ledger.changes.retries import check_retryable
+from rescind.ledger.changes.round_deadlines import NEVER_LATE, said
 from rescind.ledger.changes.rounds import (
     Round,
     after_rounds,
@@ -84,7 +85,15 @@ def check_releasable(row: Row[Any], now: datetime) -> None:
         return
     if not was_not_wanted(row):
         raise _not_waiting(row, "released")
-    check_retryable(row, now, None, None)
+    check_retryable(row, now, NEVER_LATE, None)
+    deadline = from_ms(row.cancel_before)
+    if deadline is not None and deadline <= now:
+        # A retry could give another deadline, but heeds the predecessors.
+        raise InvalidRequestError(
+            f"{row.id} had to be cancelled before {said(deadline)}, which has passed:"
+            " submit it again with another key",
+            RefusalCode.NOT_WAITING,
+        )
 
 
 def check_skippable(row: Row[Any]) -> None:

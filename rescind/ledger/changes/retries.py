@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from rescind.ledger.changes.plan_completion import begin_again
+from rescind.ledger.changes.round_deadlines import (
+    NEVER_LATE,
+    check_deadline,
+    check_window,
+    deadline_of,
+    said,
+)
 from rescind.ledger.changes.rounds import (
     Round,
     after_rounds,
@@ -23,18 +30,15 @@ from rescind.ledger.changes.rounds import (
 from rescind.ledger.changes.successors import check_may_reopen, why_not_wanted
 from rescind.ledger.conditions import Verdict, judge
 from rescind.ledger.reading.predecessors import predecessors_of
-from rescind.ledger.reading.queries import cancellable_until
 from rescind.ledger.states import RETRYABLE, State
 from rescind.ledger.storage.cancellation_rows import progress_of
 from rescind.ledger.storage.milliseconds import from_ms, to_ms
 from rescind.ledger.storage.tables import CANCELLATION
-from rescind.provider.deadlines import earlier
 from rescind.provider.outcomes import InvalidRequestError
 from rescind.provider.policy import Policy
 from rescind.provider.refusal_codes import RefusalCode
 
 C = CANCELLATION.c
-NEVER_LATE = datetime.max.replace(tzinfo=UTC)
 REFUSED_KEY = "refused:"
 """Prefix of the key of an entry that was never valid."""
 
@@ -126,7 +130,7 @@ def _retry(
         waits_for = _kept(connection, row)
     was, not_before = progress_before(connection, row, now), from_ms(row.not_before)
     to = reopened(was, now, not_before, waits=bool(waits_for))
-    before = to_ms(_deadline(row, cancel_before, now))
+    before = to_ms(deadline_of(row, cancel_before, now))
     return open_round(connection, row, Round(to, waits_for, before, "retry", by), now)
 
 
@@ -151,7 +155,7 @@ def _kept(connection: Connection, row: Row[Any]) -> int:
     if verdict is Verdict.NOT_WANTED:
         raise InvalidRequestError(
             f"{row.id} is not wanted: {why_not_wanted(known)}; retry the predecessor,"
-            f" or send this one all the same with `rescind release {row.id}`",
+            " or release this one, which sends it all the same",
             RefusalCode.NOT_RETRYABLE,
         )
     if keeping and row.attempts:
@@ -161,15 +165,6 @@ def _kept(connection: Connection, row: Row[Any]) -> int:
             RefusalCode.NOT_RETRYABLE,
         )
     return keeping
-
-
-def _deadline(
-    row: Row[Any], cancel_before: datetime | None, now: datetime
-) -> datetime | None:
-    """The deadline of the new round: never later than the provider's, unless that has
-    passed. Then the round only finds out what an earlier call has done."""
-    wanted, until = cancel_before or from_ms(row.cancel_before), cancellable_until(row)
-    return earlier(wanted, until) if until is None or until > now else wanted
 
 
 def why_not(row: Row[Any], now: datetime, policy: Policy) -> str | None:
@@ -204,25 +199,8 @@ def check_retryable(
             " submit it again, corrected",
             RefusalCode.NOT_RETRYABLE,
         )
-    _check_window(row, now)
-    deadline = cancel_before or from_ms(row.cancel_before)
-    if deadline is not None and deadline <= now:
-        raise InvalidRequestError(
-            f"{row.id} had to be cancelled before {deadline.isoformat()}, which has"
-            " passed: give a new time with --cancel-before",
-            RefusalCode.MISSING,
-            "/cancel_before",
-        )
-
-
-def _check_window(row: Row[Any], now: datetime) -> None:
-    until, unknown = cancellable_until(row), row.lost or row.state == State.REQUESTED
-    if until is not None and until <= now and not unknown:
-        raise InvalidRequestError(
-            f"{row.id} can no longer be cancelled: its provider cancels it until"
-            f" {_said(until)}, which has passed",
-            RefusalCode.NOT_RETRYABLE,
-        )
+    check_window(row, now)
+    check_deadline(row, now, cancel_before)
 
 
 def _check_dropped(row: Row[Any], now: datetime, policy: Policy) -> None:
@@ -231,13 +209,9 @@ def _check_dropped(row: Row[Any], now: datetime, policy: Policy) -> None:
     until = since + policy.taken_on_for
     if now < until:
         raise InvalidRequestError(
-            f"{row.id} is requested: its provider accepted it at {_said(since)},"
-            f" and may be cancelling it until {_said(until)}. Rescind polls it by"
+            f"{row.id} is requested: its provider accepted it at {said(since)},"
+            f" and may be cancelling it until {said(until)}. Rescind polls it by"
             " itself. If it is still active after that time, Rescind sends it again;"
             " before that time it cannot be retried",
             RefusalCode.NOT_RETRYABLE,
         )
-
-
-def _said(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
