@@ -1,4 +1,4 @@
-"""One system runs in a folder, whoever asks meanwhile which one runs."""
+"""Only one system runs in a folder, also while a program asks which one runs."""
 
 from __future__ import annotations
 
