@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,12 +131,10 @@ def test_a_redis_that_hangs_neither_hangs_the_page_nor_looks_well(
     assert time.monotonic() - began < cached_check.PATIENCE
 
 
-def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
-    site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def hanging_after_a_look(site: Served, reader: Visitor) -> Iterator[None]:
+    """Redis was well when the page was looked at, and answers no check since then."""
     released, hangs = threading.Event(), threading.Event()
-    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
-    monkeypatch.setattr(cached_check, "PAGE_PATIENCE", 0.1)
 
     def find(_context: object) -> dict[str, object]:
         if hangs.is_set():
@@ -146,34 +145,32 @@ def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
     assert CALM in reader.get("/").text
     hangs.set()
     try:
+        yield
+    finally:
+        released.set()
+
+
+def test_a_redis_that_begins_to_hang_counts_as_away_after_a_while(
+    site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_check, "FRESH_SECONDS", 0)
+    monkeypatch.setattr(cached_check, "PAGE_PATIENCE", 0.1)
+    with hanging_after_a_look(site, reader):
         assert CALM in reader.get("/").text
         monkeypatch.setattr(cached_check, "PATIENCE", 0)
         assert "Redis cannot be reached" in told(reader)
-    finally:
-        released.set()
 
 
 def test_a_redis_that_hangs_does_not_look_well_because_it_was_well_long_ago(
     site: Served, reader: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released, hangs, slept = threading.Event(), threading.Event(), [0.0]
+    slept = [0.0]
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + slept[0])
     monkeypatch.setattr(cached_check, "time", clock)
     monkeypatch.setattr(cached_check, "PAGE_PATIENCE", 0.1)
-
-    def find(_context: object) -> dict[str, object]:
-        if hangs.is_set():
-            released.wait(30)
-        return {}
-
-    site.app.state.alive = cached_check.CachedCheck(find, health.redis_unreachable)
-    assert CALM in reader.get("/").text
-    hangs.set()
-    slept[0] = 3600.0
-    try:
+    with hanging_after_a_look(site, reader):
+        slept[0] = 3600.0
         assert "Redis cannot be reached" in told(reader)
-    finally:
-        released.set()
 
 
 def test_a_check_that_fails_does_not_look_well(
